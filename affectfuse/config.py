@@ -1,0 +1,258 @@
+"""Configuration: find, load, merge, override; and build an object from a config node.
+
+A config names its class and lists every parameter of its constructor:
+
+    target: affectfuse.modalities.heart_rate.HeartRate
+    window_s: 10.0
+
+A slot (modality, dataset, fusion, protocol) is a folder of such configs. A recipe names one config
+a slot, and a list for `modalities`. A third-party package joins a slot through the entry-point
+group `affectfuse.<slot>`: its name becomes the config's name, its value is the class, and the
+config is the package's `configs/<slot folder>/<name>.yaml`, or, without one, the class's defaults.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from affectfuse.errors import ConfigError, did_you_mean
+
+__all__ = ["SLOTS", "build", "configs_dir", "custom_package", "load_node", "load_recipe", "names"]
+
+Built = TypeVar("Built")
+
+SLOTS = {
+    "modalities": "modality",
+    "dataset": "dataset",
+    "fusion": "fusion",
+    "protocol": "protocol",
+}
+"""A recipe's key for a slot, and the folder its configs lie in."""
+
+_GROUPS = {"modality": "modalities", "dataset": "datasets", "fusion": "fusion"}
+_GROUPS["protocol"] = "protocols"
+_custom: list[str] = []
+
+
+def configs_dir() -> Path:
+    """Return the folder of the configs: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "configs"
+    return inside if inside.is_dir() else package.parent / "configs"
+
+
+@contextmanager
+def custom_package(folder: Path) -> Iterator[None]:
+    """Allow, for the length of the block, classes of the package `custom` in `folder`.
+
+    The flag `--allow-custom` of the command line; code in `custom/` is run, so it is never implied.
+    """
+    if not (folder / "custom").is_dir():
+        raise ConfigError(f"no folder 'custom' in {folder}: create it or leave --allow-custom out.")
+    sys.path.insert(0, str(folder))
+    _custom.append("custom")
+    try:
+        yield
+    finally:
+        _custom.remove("custom")
+        sys.path.remove(str(folder))
+
+
+def _entry_points(slot: str) -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=f"affectfuse.{_GROUPS[slot]}")}
+
+
+def names(slot: str) -> list[str]:
+    """Return the names of all configs of a slot folder ('modality', 'dataset', ...)."""
+    own = {path.stem for path in (configs_dir() / slot).glob("*.yaml")}
+    return sorted(own | set(_entry_points(slot)))
+
+
+def load_node(slot: str, name: str) -> DictConfig:
+    """Load a slot's config by name, or by the path of a YAML file.
+
+    Raises:
+        ConfigError: when there is none of that name.
+    """
+    if name.endswith((".yaml", ".yml")):
+        return _read(Path(name))
+    own = configs_dir() / slot / f"{name}.yaml"
+    if own.is_file():
+        return _read(own)
+    points = _entry_points(slot)
+    if name in points:
+        return _third_party(slot, points[name])
+    raise ConfigError(f"unknown {slot} '{name}'. {did_you_mean(name, names(slot))}")
+
+
+def _third_party(slot: str, point: EntryPoint) -> DictConfig:
+    package = point.module.partition(".")[0]
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(folder) / "configs" / slot / f"{point.name}.yaml"
+        if path.is_file():
+            return _read(path)
+    return OmegaConf.create({"target": f"{point.module}.{point.attr}"})
+
+
+def _read(path: Path) -> DictConfig:
+    try:
+        node = OmegaConf.load(path)
+    except FileNotFoundError:
+        raise ConfigError(f"no config at {path}: check the path.") from None
+    except (YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{path} is not a readable YAML file: {reason}") from None
+    if not isinstance(node, DictConfig):
+        raise ConfigError(f"{path} must hold keys and values, not a list.")
+    return node
+
+
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Load a recipe by name or path, fill its slots and apply `key=value` overrides.
+
+    Overrides that name a slot's config (`fusion=mean`, `modalities=[heart_rate]`) come first, then
+    those of single keys (`training.max_epochs=5`, `dataset.root=/data/set`).
+
+    Returns:
+        the recipe; `modalities` becomes a mapping of name to config node.
+
+    Raises:
+        ConfigError: for an unknown recipe, config or key, or an override that is not key=value.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else configs_dir() / f"{name}.yaml"
+    if not path.is_file():
+        known = [recipe.stem for recipe in configs_dir().glob("*.yaml")]
+        raise ConfigError(f"unknown recipe '{name}'. {did_you_mean(name, known)}")
+    recipe = _read(path)
+    pairs = [_split(override) for override in overrides]
+    for key, value in pairs:
+        if key in SLOTS and key in recipe:
+            recipe[key] = value
+    _fill_slots(recipe)
+    for key, value in pairs:
+        if key not in SLOTS:
+            _override(recipe, key, value)
+        elif key not in recipe:
+            raise ConfigError(f"unknown key '{key}'. {did_you_mean(key, map(str, recipe))}")
+    return recipe
+
+
+def _split(override: str) -> tuple[str, Any]:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"'{override}' is not an override: write key=value.")
+    try:
+        parsed = OmegaConf.to_container(OmegaConf.create(f"value: {value or 'null'}"))
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise ConfigError(f"the value of '{override}' is not YAML: {error}") from None
+    assert isinstance(parsed, dict)
+    return key, parsed["value"]
+
+
+def _fill_slots(recipe: DictConfig) -> None:
+    for key, slot in SLOTS.items():
+        value = recipe.get(key)
+        if isinstance(value, str):
+            recipe[key] = load_node(slot, value)
+        elif key == "modalities" and value is not None and not isinstance(value, DictConfig):
+            nodes = [load_node(slot, str(name)) for name in value]
+            recipe[key] = {
+                str(name).rpartition("/")[2].removesuffix(".yaml"): node
+                for name, node in zip(value, nodes, strict=True)
+            }
+
+
+def _override(recipe: DictConfig, key: str, value: Any) -> None:
+    node: Any = recipe
+    *parents, leaf = key.split(".")
+    for part in [*parents, leaf]:
+        if not isinstance(node, DictConfig) or part not in node:
+            allowed = map(str, node) if isinstance(node, DictConfig) else ()
+            raise ConfigError(f"unknown key '{key}'. {did_you_mean(part, allowed)}")
+        if part is not leaf or node is recipe:
+            parent, node = node, node[part]
+        else:
+            parent = node
+    _assign(recipe, key, value)
+
+
+def _assign(recipe: DictConfig, key: str, value: Any) -> None:
+    try:
+        OmegaConf.update(recipe, key, value, merge=False)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"'{key}={value}' does not fit: {error}") from None
+
+
+def build(node: Mapping[str, Any] | DictConfig, kind: type[Built], **context: Any) -> Built:
+    """Build the object that a config node describes.
+
+    Args:
+        node: the class as `target`, every other key a parameter of its constructor.
+        kind: the class it must be of.
+        context: further parameters that the config does not hold (widths, a class prior).
+
+    Raises:
+        ConfigError: when the class is not in an allowed package, not of that kind, not there, or
+            when a key is unknown, missing or refused by the class.
+    """
+    plain = (
+        OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else dict(node)
+    )
+    assert isinstance(plain, dict)
+    parameters = {str(key): value for key, value in plain.items()}
+    target = parameters.pop("target", None)
+    if not isinstance(target, str):
+        raise ConfigError(f"a {kind.__name__} config needs 'target', the dotted path of its class.")
+    cls = _import_class(target, kind)
+    signature = inspect.signature(cls).parameters
+    for key in parameters:
+        if key not in signature or key in context:
+            allowed = set(signature) - set(context)
+            raise ConfigError(f"{target} has no parameter '{key}'. {did_you_mean(key, allowed)}")
+    given = parameters | context
+    missing = [n for n, p in signature.items() if p.default is p.empty and n not in given]
+    if missing:
+        raise ConfigError(f"{target} needs '{missing[0]}': add it to its config.")
+    try:
+        return cls(**given)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{target}: {error}") from error
+
+
+def _import_class(target: str, kind: type[Built]) -> type[Built]:
+    module_name, _, class_name = target.replace(":", ".").rpartition(".")
+    package = module_name.partition(".")[0]
+    third_party = {
+        point.module.partition(".")[0] for slot in _GROUPS for point in _entry_points(slot).values()
+    }
+    if package not in {"affectfuse", *third_party, *_custom}:
+        raise ConfigError(
+            f"'{target}' is not in an allowed package: use affectfuse, a package that declares an "
+            f"entry point of the group 'affectfuse.<slot>', or a folder custom/ with --allow-custom."
+        )
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"cannot import '{target}': {error}.") from None
+    cls = getattr(module, class_name, None)
+    if not inspect.isclass(cls):
+        classes = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, kind)]
+        raise ConfigError(
+            f"{module_name} has no '{class_name}'. {did_you_mean(class_name, classes)}"
+        )
+    if not issubclass(cls, kind):
+        raise ConfigError(f"{target} is not a {kind.__name__}; this slot takes only such classes.")
+    return cls

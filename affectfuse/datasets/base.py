@@ -1,0 +1,68 @@
+"""The contract of a data set: a list of recordings with subjects, labels and references.
+
+One file in this folder and one config in `configs/dataset/` add one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from affectfuse.containers import Interval, Target, Track
+
+__all__ = ["Dataset", "DatasetItem", "Progress"]
+
+Progress = Callable[[str, int, int], None]
+"""Called as progress(what, done, total) during long work."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DatasetItem:
+    """One recording of one subject and what is known of it.
+
+    Attributes:
+        key: unique in the data set, stable between runs.
+        subject: who is recorded; splits never put one subject on both sides.
+        path: the recording.
+        labels: the Target's classes over time, as intervals labelled with a class name.
+        annotations: known intervals by modality name (coded micro-expressions), from which clips
+            for its recogniser are cut.
+        references: true or reference tracks by name (heart rate of a chest strap), for evaluation.
+        attributes: further facts to break results down by (skin tone, condition, source).
+    """
+
+    key: str
+    subject: str
+    path: Path
+    labels: tuple[Interval, ...] = ()
+    annotations: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
+    references: Mapping[str, Track] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Dataset(ABC):
+    """Recordings under one root.
+
+    Attributes:
+        name: of the data set.
+        target: what its labels say.
+        provenance: one sentence for every output of a model trained on it: who was seen.
+    """
+
+    name: str
+    target: Target
+    provenance: str
+
+    def prepare(self, progress: Progress | None = None) -> None:
+        """Make sure the recordings are there (a synthetic set renders what is missing).
+
+        Raises:
+            DatasetError: when the root lacks what the layout says; the message names the expected
+                path and says how the data set is obtained.
+        """
+
+    @abstractmethod
+    def items(self) -> Sequence[DatasetItem]:
+        """Return the recordings, ordered by key."""

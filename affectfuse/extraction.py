@@ -1,0 +1,113 @@
+"""Observations in, readings and ticks out: the one path that scoring, training and live share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+
+from affectfuse.containers import Frame, ModalitySample, Observation, Reading, Tick, Track
+from affectfuse.modalities.base import Extractor, Modality
+
+__all__ = ["FACE_VISIBLE", "FusionClock", "extract"]
+
+FACE_VISIBLE = "face_visible"
+"""Name of the track that says, once a second, which share of that second's frames show a face."""
+
+
+class FusionClock:
+    """Beats once a second and holds the newest sample of each modality.
+
+    A modality is absent at a tick when it has given no sample, when its newest is older than the
+    modality's `max_age_s`, or when that sample's quality lies below its `quality_floor`.
+    """
+
+    def __init__(self, modalities: Iterable[Modality], period_s: float = 1.0) -> None:
+        self._modalities = {modality.name: modality for modality in modalities}
+        self._period_s = period_s
+        self._newest: dict[str, ModalitySample] = {}
+        self._beats = 1
+
+    @property
+    def next_s(self) -> float:
+        """Time of the next tick: the end of its window."""
+        return self._beats * self._period_s
+
+    def offer(self, sample: ModalitySample) -> None:
+        """Take a sample; it counts from the next tick on."""
+        self._newest[sample.modality] = sample
+
+    def tick(self) -> Tick:
+        """Beat: return what each modality has now, and move on."""
+        time_s = self.next_s
+        self._beats += 1
+        return Tick(time_s, {name: self._current(name, time_s) for name in self._modalities})
+
+    def _current(self, name: str, time_s: float) -> ModalitySample | None:
+        sample, modality = self._newest.get(name), self._modalities[name]
+        if sample is None or time_s - sample.offset_s > modality.max_age_s:
+            return None
+        return sample if sample.quality >= modality.quality_floor else None
+
+
+class _FaceCount:
+    """Counts, between ticks, the frames that show a face."""
+
+    def __init__(self) -> None:
+        self._frames = self._faces = 0
+
+    def push(self, frame: Frame) -> None:
+        self._frames += 1
+        self._faces += frame.face is not None
+
+    def track(self, time_s: float) -> Track:
+        seen = self._frames > 0
+        share = self._faces / self._frames if seen else np.nan
+        self._frames = self._faces = 0
+        return Track.reading(FACE_VISIBLE, "fraction", time_s, share, float(seen))
+
+
+def extract(
+    observations: Iterable[Observation],
+    modalities: Mapping[str, Modality],
+    extractors: Mapping[str, Extractor],
+) -> Iterator[Reading | Tick]:
+    """Run the extractors over the observations (merged by time, faces found) and beat the clock.
+
+    Yields readings as they become known and one `Tick` a second, in order; a tick comes when the
+    first observation at or after its time arrives, or at the end when the recording lasted so long.
+    """
+    clock = FusionClock(modalities.values())
+    faces = _FaceCount()
+
+    def beat() -> Iterator[Reading | Tick]:
+        time_s = clock.next_s
+        yield faces.track(time_s)
+        for extractor in extractors.values():
+            yield from _offered(extractor.tick(time_s), clock)
+        yield clock.tick()
+
+    end_s = previous_s = -np.inf
+    for observation in observations:
+        while observation.time_s >= clock.next_s:
+            yield from beat()
+        for extractor in extractors.values():
+            yield from _offered(extractor.push(observation), clock)
+        if isinstance(observation, Frame):
+            faces.push(observation)
+            step_s = observation.time_s - previous_s if np.isfinite(previous_s) else 0.0
+            previous_s = observation.time_s
+            end_s = max(end_s, observation.time_s + step_s)
+        else:
+            end_s = max(end_s, observation.time_s)
+    while clock.next_s <= end_s + 1e-6:
+        yield from beat()
+    for extractor in extractors.values():
+        yield from extractor.flush()
+
+
+def _offered(readings: Iterable[Reading], clock: FusionClock) -> Iterator[Reading]:
+    for reading in readings:
+        if isinstance(reading, ModalitySample):
+            clock.offer(reading)
+        yield reading

@@ -1,0 +1,1 @@
+"""Fusion heads: embeddings of whichever modalities are present in, one estimate out."""

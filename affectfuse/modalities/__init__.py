@@ -1,0 +1,1 @@
+"""Modalities: each turns observations into tracks and samples, and samples into embeddings."""

@@ -1,0 +1,95 @@
+"""The contract of a modality: an extractor that streams and an encoder that learns.
+
+One file in this folder (a folder for a large one) and one config in `configs/modality/` add one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from affectfuse.containers import Array, Interval, Observation, Reading, Target
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["Extractor", "Modality", "Need", "Recognise"]
+
+Need = Literal["face", "audio", "body", "signal"]
+
+Recognise = Callable[[Array], tuple[Array, Array]]
+"""A trained recogniser as a plain function: clip (*clip_shape) -> (embedding, probabilities)."""
+
+
+class Extractor(ABC):
+    """A small stateful object for one recording: observations in, readings out, in bounded memory.
+
+    Causal: what it yields depends only on what it was given so far. It imports no torch.
+    A new recording gets a new extractor, so nothing survives from one to the next.
+    """
+
+    @abstractmethod
+    def push(self, observation: Observation) -> Iterable[Reading]:
+        """Take the next observation, in order of time, and yield what became known with it."""
+
+    def tick(self, time_s: float) -> Iterable[Reading]:
+        """Called at each beat of the fusion clock, after all observations before `time_s`."""
+        return ()
+
+    def flush(self) -> Iterable[Reading]:
+        """Called once at the end of the recording: yield what was still being held back."""
+        return ()
+
+
+class Modality(ABC):
+    """What kind of evidence it is, and the two halves that work on it.
+
+    A modality is built from a config; its constructor's parameters are the config's keys.
+
+    Attributes:
+        name: unique among the modalities of a recipe.
+        needs: what it must be given: 'face' (frames with landmarks), 'audio', 'body', 'signal'.
+        window_s: how much of the past one sample covers.
+        latency_s: how long after an event the modality knows of it.
+        max_age_s: a sample older than this counts as absent at a tick.
+        quality_floor: a sample whose quality lies below counts as absent.
+        sample_shape: shape of `ModalitySample.array`, the encoder's input without its batch axis.
+        embedding_dim: width of the encoder's output.
+    """
+
+    name: str
+    needs: frozenset[Need]
+    window_s: float
+    latency_s: float
+    max_age_s: float
+    quality_floor: float = 0.0
+    sample_shape: tuple[int, ...]
+    embedding_dim: int
+
+    recogniser_target: ClassVar[Target | None] = None
+    """What the recogniser inside the extractor predicts, or None when there is none."""
+
+    @abstractmethod
+    def extractor(
+        self, recognise: Recognise | None = None, annotations: Sequence[Interval] | None = None
+    ) -> Extractor:
+        """Return a fresh extractor.
+
+        Args:
+            recognise: the trained recogniser, for a modality that has one; without it the
+                extractor works, and labels nothing.
+            annotations: known intervals, from which clips are cut instead of from what the
+                extractor spots by itself: how training clips are made.
+        """
+
+    @abstractmethod
+    def encoder(self) -> nn.Module:
+        """Return a new encoder: (batch, *sample_shape) float32 -> (batch, embedding_dim)."""
+
+    def recogniser(self) -> nn.Module | None:
+        """Return a new recogniser, (batch, *clip_shape) -> (embedding, logits), or None.
+
+        It is trained on labelled clips, on its own Target, before fusion, then frozen.
+        """
+        return None

@@ -1,0 +1,1 @@
+"""Reading video and audio with true timestamps; faces; alignment; writing. Only this room knows PyAV and MediaPipe."""

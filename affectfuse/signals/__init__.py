@@ -1,0 +1,1 @@
+"""Pure array functions: filters, spectra, resampling, optical flow, rPPG projections."""
