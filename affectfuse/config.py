@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -47,7 +47,7 @@ _custom: list[str] = []
 
 
 def configs_dir() -> Path:
-    """Return the folder of the configs: inside the installed package, or beside it in a checkout."""
+    """Return the folder of the configs: in the installed package, or beside it in a checkout."""
     package = Path(__file__).parent
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
@@ -177,23 +177,12 @@ def _fill_slots(recipe: DictConfig) -> None:
 
 def _override(recipe: DictConfig, key: str, value: Any) -> None:
     node: Any = recipe
-    *parents, leaf = key.split(".")
-    for part in [*parents, leaf]:
-        if not isinstance(node, DictConfig) or part not in node:
-            allowed = map(str, node) if isinstance(node, DictConfig) else ()
-            raise ConfigError(f"unknown key '{key}'. {did_you_mean(part, allowed)}")
-        if part is not leaf or node is recipe:
-            parent, node = node, node[part]
-        else:
-            parent = node
-    _assign(recipe, key, value)
-
-
-def _assign(recipe: DictConfig, key: str, value: Any) -> None:
-    try:
-        OmegaConf.update(recipe, key, value, merge=False)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"'{key}={value}' does not fit: {error}") from None
+    for part in key.split("."):
+        known = list(map(str, node)) if isinstance(node, DictConfig) else []
+        if part not in known:
+            raise ConfigError(f"unknown key '{key}'. {did_you_mean(part, known)}")
+        node = node[part]
+    OmegaConf.update(recipe, key, value, merge=False)
 
 
 def build(node: Mapping[str, Any] | DictConfig, kind: type[Built], **context: Any) -> Built:
@@ -240,8 +229,8 @@ def _import_class(target: str, kind: type[Built]) -> type[Built]:
     }
     if package not in {"affectfuse", *third_party, *_custom}:
         raise ConfigError(
-            f"'{target}' is not in an allowed package: use affectfuse, a package that declares an "
-            f"entry point of the group 'affectfuse.<slot>', or a folder custom/ with --allow-custom."
+            f"'{target}' is not in an allowed package: use affectfuse, a package with an entry "
+            "point of the group 'affectfuse.<slot>', or a folder custom/ with --allow-custom."
         )
     try:
         module = importlib.import_module(module_name)

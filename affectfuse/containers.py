@@ -66,7 +66,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AudioBlock:
-    """A block of sound: float32 (time, channel) in [-1, 1]; `time_s` is that of its first sample."""
+    """A block of sound: float32 (time, channel) in [-1, 1]; `time_s` is its first sample's."""
 
     time_s: float
     samples: Array
@@ -75,7 +75,7 @@ class AudioBlock:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SignalBlock:
-    """A block of a sensor's readings: values (time, channel) at times_s (time,), one unit a channel.
+    """A block of a sensor's readings: values (time, channel) at times_s (time,); units by channel.
 
     `time_s` is the time of its last reading: the moment from which all of the block is known.
     """
@@ -223,7 +223,7 @@ class ModalitySample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """A short array about one interval, float32 (*clip_shape): what a modality's recogniser takes."""
+    """A short array about one interval, float32 (*clip_shape): a recogniser's input."""
 
     modality: str
     interval: Interval

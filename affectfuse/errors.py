@@ -53,7 +53,7 @@ class OutputError(AffectFuseError):
 
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:
-    """Return the advice for a name that is not known: the nearest one, then all that are allowed."""
+    """Return the advice for an unknown name: the nearest known one, then all that are allowed."""
     names = sorted(allowed)
     near = get_close_matches(found, names, n=1, cutoff=0.6)
     hint = f"Did you mean '{near[0]}'? " if near else ""

@@ -1,1 +1,1 @@
-"""Reading video and audio with true timestamps; faces; alignment; writing. Only this room knows PyAV and MediaPipe."""
+"""Reading with true timestamps; faces; alignment; writing. Alone knows PyAV and MediaPipe."""

@@ -1,1 +1,1 @@
-"""Training: Lightning module and data module, metrics, calibration. Only this room knows Lightning."""
+"""Lightning module and data module, metrics, calibration. Alone knows Lightning."""
