@@ -6,15 +6,17 @@ A config names its class and lists every parameter of its constructor:
     window_s: 10.0
 
 A slot (modality, dataset, fusion, protocol) is a folder of such configs. A recipe names one config
-a slot, and a list for `modalities`. A third-party package joins a slot through the entry-point
-group `affectfuse.<slot>`: its name becomes the config's name, its value is the class, and the
-config is the package's `configs/<slot folder>/<name>.yaml`, or, without one, the class's defaults.
+a slot and a list of them for `modalities`; every key that ends in `_dataset` is a data set too.
+A third-party package joins a slot through the entry-point group `affectfuse.<slot>`: its name
+becomes the config's name, its value is the class, and the config is the package's
+`configs/<slot folder>/<name>.yaml`, or, without one, the class's defaults.
 """
 
 from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,13 +25,23 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from platformdirs import user_cache_path
 from yaml import YAMLError
 
 from affectfuse.errors import ConfigError, did_you_mean
 
-__all__ = ["SLOTS", "build", "configs_dir", "custom_package", "load_node", "load_recipe", "names"]
+__all__ = [
+    "SLOTS",
+    "build",
+    "cache_dir",
+    "configs_dir",
+    "custom_package",
+    "load_node",
+    "load_recipe",
+    "names",
+]
 
 Built = TypeVar("Built")
 
@@ -51,6 +63,17 @@ def configs_dir() -> Path:
     package = Path(__file__).parent
     inside = package / "configs"
     return inside if inside.is_dir() else package.parent / "configs"
+
+
+def cache_dir() -> Path:
+    """Return the folder for what can be made again, created readable by its owner alone.
+
+    `AFFECTFUSE_CACHE` names another than the user's cache folder. It holds faces: see
+    `affectfuse cache clear`.
+    """
+    folder = Path(os.environ.get("AFFECTFUSE_CACHE") or user_cache_path("affectfuse"))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
 
 
 @contextmanager
@@ -138,16 +161,20 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> DictConfig:
         raise ConfigError(f"unknown recipe '{name}'. {did_you_mean(name, known)}")
     recipe = _read(path)
     pairs = [_split(override) for override in overrides]
+    slots = {str(key): slot for key in recipe if (slot := _slot(str(key)))}
     for key, value in pairs:
-        if key in SLOTS and key in recipe:
+        if key in slots:
             recipe[key] = value
-    _fill_slots(recipe)
+    for key, slot in slots.items():
+        _fill(recipe, key, slot)
     for key, value in pairs:
-        if key not in SLOTS:
+        if key not in slots:
             _override(recipe, key, value)
-        elif key not in recipe:
-            raise ConfigError(f"unknown key '{key}'. {did_you_mean(key, map(str, recipe))}")
     return recipe
+
+
+def _slot(key: str) -> str | None:
+    return SLOTS.get("dataset" if key.endswith("_dataset") else key)
 
 
 def _split(override: str) -> tuple[str, Any]:
@@ -155,24 +182,20 @@ def _split(override: str) -> tuple[str, Any]:
     if not equals or not key:
         raise ConfigError(f"'{override}' is not an override: write key=value.")
     try:
-        parsed = OmegaConf.to_container(OmegaConf.create(f"value: {value or 'null'}"))
-    except (YAMLError, OmegaConfBaseException) as error:
-        raise ConfigError(f"the value of '{override}' is not YAML: {error}") from None
-    assert isinstance(parsed, dict)
-    return key, parsed["value"]
+        parsed = OmegaConf.create(f"value: {value or 'null'}")
+    except (YAMLError, OmegaConfBaseException):
+        raise ConfigError(f"the value in '{override}' is not YAML: put it in quotes.") from None
+    return key, cast(DictConfig, parsed)["value"]
 
 
-def _fill_slots(recipe: DictConfig) -> None:
-    for key, slot in SLOTS.items():
-        value = recipe.get(key)
-        if isinstance(value, str):
-            recipe[key] = load_node(slot, value)
-        elif key == "modalities" and value is not None and not isinstance(value, DictConfig):
-            nodes = [load_node(slot, str(name)) for name in value]
-            recipe[key] = {
-                str(name).rpartition("/")[2].removesuffix(".yaml"): node
-                for name, node in zip(value, nodes, strict=True)
-            }
+def _fill(recipe: DictConfig, key: str, slot: str) -> None:
+    value = recipe[key]
+    if isinstance(value, str):
+        value = [value] if key == "modalities" else value
+    if isinstance(value, str):
+        recipe[key] = load_node(slot, value)
+    elif key == "modalities" and not isinstance(value, DictConfig):
+        recipe[key] = {Path(str(name)).stem: load_node(slot, str(name)) for name in value or ()}
 
 
 def _override(recipe: DictConfig, key: str, value: Any) -> None:
@@ -182,7 +205,18 @@ def _override(recipe: DictConfig, key: str, value: Any) -> None:
         if part not in known:
             raise ConfigError(f"unknown key '{key}'. {did_you_mean(part, known)}")
         node = node[part]
+    kind, number = type(node), (int, float)
+    fits = isinstance(value, number if kind in number else kind) and (kind is bool) == (
+        type(value) is bool
+    )
+    if node is not None and value is not None and not fits:
+        raise ConfigError(f"'{key}' takes a {_kind_name(node)} such as {node}, but got '{value}'.")
     OmegaConf.update(recipe, key, value, merge=False)
+
+
+def _kind_name(value: Any) -> str:
+    names_of = {bool: "true or false", int: "number", float: "number", str: "text"}
+    return names_of.get(type(value), "list" if isinstance(value, ListConfig) else "mapping")
 
 
 def build(node: Mapping[str, Any] | DictConfig, kind: type[Built], **context: Any) -> Built:
@@ -197,10 +231,8 @@ def build(node: Mapping[str, Any] | DictConfig, kind: type[Built], **context: An
         ConfigError: when the class is not in an allowed package, not of that kind, not there, or
             when a key is unknown, missing or refused by the class.
     """
-    plain = (
-        OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else dict(node)
-    )
-    assert isinstance(plain, dict)
+    config = node if isinstance(node, DictConfig) else OmegaConf.create(dict(node))
+    plain = cast(dict[Any, Any], OmegaConf.to_container(config, resolve=True))
     parameters = {str(key): value for key, value in plain.items()}
     target = parameters.pop("target", None)
     if not isinstance(target, str):
@@ -238,10 +270,9 @@ def _import_class(target: str, kind: type[Built]) -> type[Built]:
         raise ConfigError(f"cannot import '{target}': {error}.") from None
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls):
-        classes = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, kind)]
-        raise ConfigError(
-            f"{module_name} has no '{class_name}'. {did_you_mean(class_name, classes)}"
-        )
+        classes = inspect.getmembers(module, inspect.isclass)
+        advice = did_you_mean(class_name, (name for name, c in classes if issubclass(c, kind)))
+        raise ConfigError(f"{module_name} has no '{class_name}'. {advice}")
     if not issubclass(cls, kind):
         raise ConfigError(f"{target} is not a {kind.__name__}; this slot takes only such classes.")
     return cls

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
-from affectfuse.containers import Frame, ModalitySample, Observation, Reading, Tick, Track
-from affectfuse.modalities.base import Extractor, Modality
+from affectfuse.containers import (
+    Frame,
+    Interval,
+    ModalitySample,
+    Observation,
+    Reading,
+    Tick,
+    Track,
+)
+from affectfuse.modalities.base import Extractor, Modality, Recognise
+from affectfuse.recording.faces import FaceTracker
+from affectfuse.recording.prefetch import prefetch
+from affectfuse.recording.reader import Recording, open_recording
 
-__all__ = ["FACE_VISIBLE", "FusionClock", "extract"]
+__all__ = ["FACE_VISIBLE", "FusionClock", "extract", "extract_recording", "observe", "start"]
+
+_DEPTH = 8
+"""Observations that may wait between two threads: enough to keep both busy, little memory."""
 
 FACE_VISIBLE = "face_visible"
 """Name of the track that says, once a second, which share of that second's frames show a face."""
@@ -111,3 +126,51 @@ def _offered(readings: Iterable[Reading], clock: FusionClock) -> Iterator[Readin
         if isinstance(reading, ModalitySample):
             clock.offer(reading)
         yield reading
+
+
+def observe(
+    recording: Recording, modalities: Iterable[Modality], faces: FaceTracker
+) -> Iterator[Observation]:
+    """Yield a recording's observations with faces found; reading and finding run in threads."""
+    observations = prefetch(recording.observations(), depth=_DEPTH)
+    if not any("face" in modality.needs for modality in modalities):
+        return observations
+    return prefetch(
+        (faces.track(seen) if isinstance(seen, Frame) else seen for seen in observations),
+        depth=_DEPTH,
+    )
+
+
+def extract_recording(
+    source: str | Path,
+    modalities: Mapping[str, Modality],
+    *,
+    recognise: Mapping[str, Recognise] | None = None,
+    annotations: Mapping[str, Sequence[Interval]] | None = None,
+) -> Iterator[Reading | Tick]:
+    """Open a recording, find its faces and extract.
+
+    Args:
+        source: a file, camera or stream.
+        modalities: by name.
+        recognise: the trained recogniser of each modality that has one.
+        annotations: known intervals by modality name, see `Modality.extractor`.
+    """
+    extractors = start(modalities, recognise, annotations)
+    with open_recording(source) as recording, FaceTracker() as faces:
+        yield from extract(
+            observe(recording, modalities.values(), faces), modalities, extractors
+        )
+
+
+def start(
+    modalities: Mapping[str, Modality],
+    recognise: Mapping[str, Recognise] | None = None,
+    annotations: Mapping[str, Sequence[Interval]] | None = None,
+) -> dict[str, Extractor]:
+    """Return a fresh extractor of each modality, for one recording."""
+    recognise, annotations = recognise or {}, annotations or {}
+    return {
+        name: modality.extractor(recognise.get(name), annotations.get(name))
+        for name, modality in modalities.items()
+    }

@@ -1,0 +1,143 @@
+"""Configs are found, merged and overridden; what does not fit is refused with advice."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from affectfuse import config
+from affectfuse.config import build, custom_package, load_node, load_recipe
+from affectfuse.errors import ConfigError
+from affectfuse.modalities.base import Modality
+
+
+class Plain:
+    """A class with one required and one optional parameter."""
+
+    def __init__(self, rate_hz: float, label: str = "a") -> None:
+        if rate_hz <= 0:
+            raise ValueError("rate_hz must be positive")
+        self.rate_hz, self.label = rate_hz, label
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A configs folder of its own."""
+    for slot in ("modality", "dataset", "fusion", "protocol"):
+        (tmp_path / slot).mkdir()
+    (tmp_path / "modality/pulse.yaml").write_text("target: affectfuse.x.Y\nwindow_s: 10.0\n")
+    (tmp_path / "dataset/a.yaml").write_text("target: affectfuse.x.A\nroot: null\n")
+    (tmp_path / "dataset/b.yaml").write_text("target: affectfuse.x.B\nroot: null\n")
+    (tmp_path / "fusion/mean.yaml").write_text("target: affectfuse.x.Mean\n")
+    recipe = (
+        "dataset: a\nclip_dataset: b\nmodalities: [pulse]\nfusion: mean\nseed: 1\nfast: false\n"
+    )
+    (tmp_path / "train.yaml").write_text(recipe)
+    monkeypatch.setattr(config, "configs_dir", lambda: tmp_path)
+    return tmp_path
+
+
+def test_recipe_fills_its_slots(tree: Path) -> None:
+    recipe = load_recipe("train")
+    assert recipe.dataset.target.endswith("A")
+    assert recipe.clip_dataset.target.endswith("B")
+    assert recipe.modalities.pulse.window_s == 10.0
+
+
+def test_overrides_choose_configs_first_then_set_keys(tree: Path) -> None:
+    recipe = load_recipe("train", ["dataset.root=/d", "dataset=b", "modalities.pulse.window_s=8"])
+    assert recipe.dataset == {"target": "affectfuse.x.B", "root": "/d"}
+    assert recipe.modalities.pulse.window_s == 8
+
+
+@pytest.mark.parametrize(
+    ("override", "advice"),
+    [
+        ("sead=2", "Did you mean 'seed'"),
+        ("modalities.pulse.windows=1", "Did you mean 'window_s'"),
+        ("modalities.puls.window_s=1", "Did you mean 'pulse'"),
+        ("modalities=[puls]", "unknown modality 'puls'. Did you mean 'pulse'"),
+        ("fusion=men", "Did you mean 'mean'"),
+        ("seed", "write key=value"),
+        ("seed=abc", "takes a number such as 1, but got 'abc'"),
+        ("seed=true", "takes a number"),
+        ("fast=1", "takes a true or false"),
+        ("seed=[1", "not YAML"),
+    ],
+)
+def test_bad_overrides_get_advice(tree: Path, override: str, advice: str) -> None:
+    with pytest.raises(ConfigError, match=advice.replace("[", r"\[")):
+        load_recipe("train", [override])
+
+
+def test_unknown_recipe_and_broken_file(tree: Path) -> None:
+    with pytest.raises(ConfigError, match="Did you mean 'train'"):
+        load_recipe("trian")
+    (tree / "broken.yaml").write_text("a: [1\nb: {")
+    with pytest.raises(ConfigError, match="not a readable YAML file") as raised:
+        load_recipe("broken")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_list_in_place_of_a_config_is_refused(tree: Path) -> None:
+    (tree / "dataset/list.yaml").write_text("- 1\n")
+    with pytest.raises(ConfigError, match="not a list"):
+        load_node("dataset", "list")
+
+
+def here(name: str) -> str:
+    return f"{__name__}.{name}"
+
+
+@pytest.fixture
+def allow_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "_custom", [__name__.partition(".")[0]])
+
+
+@pytest.mark.usefixtures("allow_tests")
+def test_build_makes_the_object_with_context() -> None:
+    node = OmegaConf.create({"target": here("Plain"), "label": "b"})
+    built = build(node, Plain, rate_hz=5.0)
+    assert (built.rate_hz, built.label) == (5.0, "b")
+
+
+@pytest.mark.usefixtures("allow_tests")
+@pytest.mark.parametrize(
+    ("node", "advice"),
+    [
+        ({}, "needs 'target'"),
+        ({"target": here("Plain")}, "needs 'rate_hz'"),
+        ({"target": here("Plain"), "rate": 1}, "Did you mean 'rate_hz'"),
+        ({"target": here("Plain"), "rate_hz": -1}, "must be positive"),
+        ({"target": here("Plane"), "rate_hz": 1}, "Did you mean 'Plain'"),
+        ({"target": "os.path.Plain"}, "not in an allowed package"),
+        ({"target": "affectfuse.nowhere.Plain"}, "cannot import"),
+    ],
+)
+def test_build_refuses(node: dict[str, object], advice: str) -> None:
+    with pytest.raises(ConfigError, match=advice):
+        build(node, Plain)
+
+
+@pytest.mark.usefixtures("allow_tests")
+def test_build_refuses_another_kind() -> None:
+    with pytest.raises(ConfigError, match="not a Modality"):
+        build({"target": here("Plain"), "rate_hz": 1}, Modality)
+
+
+def test_custom_folder_only_inside_its_block(tmp_path: Path) -> None:
+    (tmp_path / "custom").mkdir()
+    (tmp_path / "custom/__init__.py").write_text("")
+    (tmp_path / "custom/mine.py").write_text("class Mine:\n    pass\n")
+    node = DictConfig({"target": "custom.mine.Mine"})
+    with custom_package(tmp_path):
+        assert type(build(node, object)).__name__ == "Mine"
+    with pytest.raises(ConfigError, match="--allow-custom"):
+        build(node, object)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "custom"]:
+        del sys.modules[name]
+    with pytest.raises(ConfigError, match="no folder 'custom'"), custom_package(tmp_path / "x"):
+        pass
