@@ -1,0 +1,73 @@
+"""The default head: a masked, quality-weighted log-linear pool of unimodal heads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from affectfuse.fusion.base import FusionHead, FusionOutput
+
+__all__ = ["LogLinearPool"]
+
+
+class LogLinearPool(FusionHead):
+    """p(y) proportional to prior(y) * product over present m of (p_m(y) / prior(y)) ** (w_m * q_m).
+
+    Each modality has a linear head on its embedding whose output is its evidence e_m(y), the log
+    of p_m(y) / prior(y) up to a constant that does not depend on y. So the fused logits are
+    log prior(y) + sum of w_m * q_m * e_m(y), and w_m = 1 is the naive Bayes rule: conditionally
+    independent modalities. w_m >= 0 is learned (softplus), q_m is the sample's quality. The weights
+    are not renormalised when a modality is absent, so the estimate falls back towards the prior,
+    and is the prior when nothing is present.
+
+    Reference: Genest and Zidek (1986), "Combining probability distributions: a critique and an
+    annotated bibliography", doi:10.1214/ss/1177013825. Deviation: pooled relative to the prior
+    (Bordley 1982, doi:10.1287/mnsc.28.10.1137), weighed by quality, weights free to sum to more
+    or less than 1.
+
+    Args:
+        initial_weight: w_m before training, above 0.
+    """
+
+    def __init__(
+        self,
+        embedding_dims: Mapping[str, int],
+        class_prior: Tensor,
+        initial_weight: float = 1.0,
+    ) -> None:
+        super().__init__(embedding_dims, class_prior)
+        if not initial_weight > 0:
+            raise ValueError(f"initial_weight is {initial_weight}; it must be above 0.")
+        classes = len(class_prior)
+        before_softplus = math.log(math.expm1(initial_weight))
+        self.heads = nn.ModuleDict()
+        self.raw_weights = nn.ParameterDict()
+        for name in sorted(embedding_dims):  # sorted: the order of the modalities changes nothing
+            head = nn.Linear(embedding_dims[name], classes)
+            nn.init.zeros_(head.weight)  # an untrained head says the prior
+            nn.init.zeros_(head.bias)
+            self.heads[name] = head
+            self.raw_weights[name] = nn.Parameter(torch.tensor(before_softplus))
+
+    def forward(
+        self,
+        embeddings: Mapping[str, Tensor],
+        present: Mapping[str, Tensor],
+        quality: Mapping[str, Tensor],
+    ) -> FusionOutput:
+        weights, modality_logits = {}, {}
+        batch = len(next(iter(embeddings.values())))
+        logits = self.log_prior.expand(batch, -1)
+        for name, head in self.heads.items():
+            here = present[name]
+            embedding = torch.where(here.unsqueeze(-1), embeddings[name], 0.0)
+            trust = torch.where(here, quality[name], 0.0).clamp(0.0, 1.0)
+            weights[name] = functional.softplus(self.raw_weights[name]) * trust
+            evidence = torch.where(here.unsqueeze(-1), head(embedding), 0.0)
+            logits = logits + weights[name].unsqueeze(-1) * evidence
+            modality_logits[name] = self.log_prior + evidence
+        return FusionOutput(logits, modality_logits, weights)

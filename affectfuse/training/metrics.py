@@ -1,0 +1,97 @@
+"""Metrics of classification as pure functions of arrays. Undefined is NaN, never 0.
+
+Shapes: labels (sample,) int class indices; probabilities (sample, class).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.stats import rankdata
+
+from affectfuse.containers import Array
+
+__all__ = ["auroc", "brier", "classification_metrics", "ece", "uar", "uf1"]
+
+
+def uar(labels: Array, predictions: Array) -> float:
+    """Unweighted average recall: the mean recall over the classes that occur in the labels.
+
+    NaN without samples. Equals scikit-learn's `balanced_accuracy_score`.
+    """
+    recalls = [np.mean(predictions[labels == index] == index) for index in np.unique(labels)]
+    return float(np.mean(recalls)) if recalls else math.nan
+
+
+def uf1(labels: Array, predictions: Array) -> float:
+    """Unweighted F1: the mean of 2 TP / (2 TP + FP + FN) over the classes.
+
+    A class that is neither labelled nor predicted is left out; one that is only predicted counts
+    with F1 = 0. NaN without samples. Equals scikit-learn's `f1_score(average="macro")`; the metric
+    of the micro-expression grand challenges (See et al. 2019, doi:10.1109/FG.2019.8756611).
+    """
+    scores = []
+    for index in np.union1d(labels, predictions):
+        labelled, predicted = labels == index, predictions == index
+        scores.append(2 * np.sum(labelled & predicted) / (np.sum(labelled) + np.sum(predicted)))
+    return float(np.mean(scores)) if scores else math.nan
+
+
+def auroc(labels: Array, probabilities: Array) -> float:
+    """Area under the ROC curve, ties counted half.
+
+    Two classes: of the second class's probability. More: the mean of one-against-rest over the
+    classes that occur. NaN when fewer than two classes occur in the labels.
+    """
+    occurring = np.unique(labels)
+    if len(occurring) < 2:
+        return math.nan
+    classes = [1] if probabilities.shape[1] == 2 else occurring
+    return float(np.mean([_binary_auroc(labels == i, probabilities[:, i]) for i in classes]))
+
+
+def _binary_auroc(positive: Array, score: Array) -> float:
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    rank_sum = rankdata(score)[positive].sum()  # Mann-Whitney U
+    return float((rank_sum - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def ece(labels: Array, probabilities: Array, bins: int = 10) -> float:
+    """Expected calibration error of the top class, over bins of equal mass.
+
+    The samples, ordered by confidence, are cut into bins whose sizes differ by at most one; the
+    result is the mean over samples of |accuracy - mean confidence| of their bin. NaN with fewer
+    samples than bins. Reference: Nixon et al. 2019, arXiv:1904.01685.
+    """
+    if len(labels) < bins:
+        return math.nan
+    confidence = probabilities.max(1)
+    correct = (probabilities.argmax(1) == labels).astype(float)
+    parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
+    gaps = [len(part) * abs(correct[part].mean() - confidence[part].mean()) for part in parts]
+    return float(sum(gaps) / len(labels))
+
+
+def brier(labels: Array, probabilities: Array) -> float:
+    """Brier score as Brier (1950) gave it: squared error summed over classes, in [0, 2].
+
+    For two classes it is twice the one-class form. NaN without samples.
+    """
+    if len(labels) == 0:
+        return math.nan
+    truth = np.eye(probabilities.shape[1])[labels]
+    return float(np.square(probabilities - truth).sum(1).mean())
+
+
+def classification_metrics(labels: Array, probabilities: Array) -> dict[str, float]:
+    """Return all of the above by name; the predicted class is the most probable one."""
+    predictions = probabilities.argmax(1) if len(labels) else labels
+    return {
+        "uar": uar(labels, predictions),
+        "uf1": uf1(labels, predictions),
+        "auroc": auroc(labels, probabilities),
+        "ece": ece(labels, probabilities),
+        "brier": brier(labels, probabilities),
+    }
