@@ -25,6 +25,7 @@ ORDER = [
     {"training"},
     {"reports"},
     {"pipeline"},
+    {"progress"},
     {"demo"},
     {"cli"},
     {"__main__"},

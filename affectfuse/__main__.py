@@ -1,0 +1,5 @@
+"""`python -m affectfuse` is `affectfuse`."""
+
+from affectfuse.cli import main
+
+main()

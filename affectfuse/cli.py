@@ -1,0 +1,236 @@
+"""The commands. What a command needs is imported when it runs, so that `--help` is instant."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from affectfuse import __version__
+from affectfuse.errors import AffectFuseError, OutputError
+
+if TYPE_CHECKING:
+    from affectfuse.progress import ScoreProgress
+    from affectfuse.recording.reader import Recording
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Several kinds of evidence of a person's emotional state, fused; whole sessions scored. "
+    "Everything stays on this machine. No score is a detector of lies.",
+)
+cache = typer.Typer(no_args_is_help=True, help="The cache: it holds faces and can be made again.")
+app.add_typer(cache, name="cache")
+
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="overrides of the recipe")
+]
+AllowCustom = Annotated[
+    bool, typer.Option("--allow-custom", help="let configs name classes in ./custom/ (runs them)")
+]
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(f"affectfuse {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def score(
+    recording: Annotated[
+        str, typer.Argument(help="a video file, camera:0, rtsp://... or http://...")
+    ],
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/score"),
+    checkpoint: Annotated[
+        str | None, typer.Option(help="a trained model, or 'demo' (synthetic, for trying out)")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option(help="the questions: BIDS events.tsv or CSV with onset, duration")
+    ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="read a file in real time, as a camera would give it")
+    ] = False,
+    no_thumbnails: Annotated[
+        bool, typer.Option("--no-thumbnails", help="keep pictures of the face out of the page")
+    ] = False,
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Score a recording: heart rate, micro-expressions, the fused estimate, a report."""
+    from affectfuse.config import load_recipe
+    from affectfuse.pipeline import score_recording
+    from affectfuse.progress import ScoreProgress
+    from affectfuse.reports.session import check_writable, write_session
+    from affectfuse.scoring.events import read_events
+
+    with _custom(allow_custom):
+        recipe = load_recipe("score", overrides or ())
+        check_writable(out)
+        questions = read_events(events) if events else ()
+        model = None
+        if checkpoint:
+            from affectfuse.checkpoint import load_checkpoint
+
+            model = load_checkpoint(checkpoint)
+        with ScoreProgress() as progress:
+            result = score_recording(
+                recipe,
+                recording,
+                checkpoint=model,
+                events=questions,
+                replay=replay,
+                watch=progress.watch,
+                opened=lambda opened: _begin(opened, progress),
+            )
+        written = write_session(result, out, thumbnails=not no_thumbnails)
+    for note in result.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{written / 'report.html'}")
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="a recipe's name or a YAML file")],
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the checkpoint and its metrics")] = Path(
+        "out/train"
+    ),
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Train a fused model on the recipe's data set."""
+    from affectfuse.config import load_recipe
+    from affectfuse.progress import StepProgress
+    from affectfuse.reports.session import check_writable
+    from affectfuse.training.train import train as run
+
+    with _custom(allow_custom), StepProgress() as progress:
+        node = load_recipe(recipe, overrides or ())
+        check_writable(out)
+        result = run(node, out, progress.step)
+    typer.echo(result.table())
+    typer.echo(f"{result.checkpoint}")
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Argument(help="the video to write, .mp4")],
+    overrides: Overrides = None,
+) -> None:
+    """Render a synthetic recording whose every truth is known, written beside it."""
+    from affectfuse.config import load_recipe
+    from affectfuse.datasets.synthetic import synthesise
+    from affectfuse.progress import StepProgress
+
+    with StepProgress() as progress:
+        synthesise(load_recipe("synth", overrides or ()), out, progress.step)
+    typer.echo(f"{out}")
+
+
+@app.command()
+def demo(
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for everything the demo makes")] = Path(
+        "out/demo"
+    ),
+) -> None:
+    """Synthesise a corpus, train on it, score an unseen session; print truth beside estimate."""
+    from affectfuse.config import load_recipe
+    from affectfuse.demo import run_demo
+    from affectfuse.progress import StepProgress
+    from affectfuse.reports.session import check_writable
+
+    recipe = load_recipe("demo", overrides or ())
+    check_writable(out)
+    with StepProgress() as progress:
+        result = run_demo(recipe, out, progress.step)
+    typer.echo(result.table())
+    typer.echo(f"report: {result.report}")
+
+
+@app.command()
+def info(
+    checkpoint: Annotated[str, typer.Argument(help="a checkpoint file, or 'demo'")],
+) -> None:
+    """Print what a checkpoint says of itself."""
+    from affectfuse.checkpoint import load_checkpoint
+
+    typer.echo(load_checkpoint(checkpoint).describe())
+
+
+@cache.command("clear")
+def clear_cache() -> None:
+    """Remove all that was cached: rendered recordings, samples, downloaded models."""
+    from affectfuse.config import cache_dir
+
+    folder = cache_dir()
+    shutil.rmtree(folder)
+    typer.echo(f"removed {folder}")
+
+
+@cache.command("path")
+def cache_path() -> None:
+    """Print where the cache is."""
+    from affectfuse.config import cache_dir
+
+    typer.echo(f"{cache_dir()}")
+
+
+def _custom(allow: bool) -> Any:
+    if not allow:
+        return nullcontext()
+    from affectfuse.config import custom_package
+
+    return custom_package(Path.cwd())
+
+
+def _begin(recording: Recording, progress: ScoreProgress) -> None:
+    """From now on the first Ctrl-C stops reading and keeps what there is; the second one quits."""
+    progress.expect(recording.info.duration_s)
+
+    def stop(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        progress.say("stopping: what was read so far is scored; Ctrl-C again to quit without it")
+        recording.stop()
+
+    signal.signal(signal.SIGINT, stop)
+
+
+def main() -> None:
+    """Entry point: one clear line and exit code 2 for what the user can put right."""
+    try:
+        app()
+    except AffectFuseError as error:
+        _fail(error)
+    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        _fail(OutputError(f"cannot use {error.filename}: {error.strerror}."))
+    except OSError as error:
+        if error.errno != 28:  # no space left on device
+            raise
+        _fail(OutputError("no space is left on the disk: free some and run again."))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _fail(error: AffectFuseError) -> None:
+    typer.echo(f"affectfuse: {error}", err=True)
+    sys.exit(2)

@@ -1,0 +1,193 @@
+"""The whole flow: a recording becomes a scored session.
+
+recording -> observations -> readings and ticks -> estimates -> session score -> report
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from affectfuse import __version__
+from affectfuse.config import build
+from affectfuse.containers import (
+    Estimate,
+    Frame,
+    Interval,
+    IntervalTrack,
+    Observation,
+    Reading,
+    Tick,
+    Track,
+)
+from affectfuse.extraction import extract, observe, start
+from affectfuse.modalities.base import Modality
+from affectfuse.recording.faces import FaceTracker
+from affectfuse.recording.reader import Recording, open_recording
+from affectfuse.reports.session import SessionResult
+from affectfuse.scoring.base import ScoringProtocol
+
+if TYPE_CHECKING:
+    from affectfuse.checkpoint import Checkpoint
+
+__all__ = ["score_recording"]
+
+Watch = Callable[[int, float, "Tick | Reading | None"], None]
+"""Called as watch(frames so far, time_s, newest reading or tick) while a recording is scored."""
+
+NO_CHECKPOINT = (
+    "no checkpoint was given, so there is no fused estimate: give --checkpoint FILE, or "
+    "--checkpoint demo for the embedded one"
+)
+
+
+def score_recording(
+    recipe: DictConfig,
+    source: str | Path,
+    *,
+    checkpoint: Checkpoint | None = None,
+    events: Sequence[Interval] = (),
+    replay: bool = False,
+    watch: Watch | None = None,
+    opened: Callable[[Recording], None] | None = None,
+) -> SessionResult:
+    """Score one recording.
+
+    Args:
+        recipe: `score`, filled: `modalities` (a checkpoint brings its own), `protocol`, `face`.
+        source: a file, camera or stream.
+        checkpoint: a trained fused model; without one heart rate and spotted expressions remain.
+        events: the questions, for the protocol.
+        replay: pace a file by its own timestamps, as a camera would.
+        watch: told of progress.
+        opened: handed the recording once it is open, so that it can be stopped from elsewhere.
+    """
+    modalities = checkpoint.modalities() if checkpoint else build_modalities(recipe)
+    estimator = checkpoint.estimator() if checkpoint else None
+    extractors = start(modalities, checkpoint.recognise() if checkpoint else None)
+    session = _Session(modalities)
+    with (
+        open_recording(source, replay=replay) as recording,
+        FaceTracker(**OmegaConf.to_container(recipe.face)) as faces,  # type: ignore[arg-type]
+    ):
+        if opened:
+            opened(recording)
+        observations = session.count(observe(recording, modalities.values(), faces))
+        for reading in extract(observations, modalities, extractors):
+            session.add(reading)
+            if isinstance(reading, Tick) and estimator:
+                session.estimates.append(estimator.estimate(reading))
+            if watch:
+                watch(session.frames, session.time_s, reading)
+        info, notes, generation = recording.info, list(recording.notes), faces.generation
+    protocol = build(recipe.protocol, ScoringProtocol)  # type: ignore[type-abstract]
+    tracks, intervals = session.tracks(), session.intervals()
+    if not estimator:
+        notes.append(NO_CHECKPOINT)
+    return SessionResult(
+        source=info.source,
+        duration_s=session.time_s,
+        mode="live" if info.kind != "file" else "replay" if replay else "offline causal",
+        tracks=tracks,
+        intervals=intervals,
+        estimates=session.estimates,
+        target=checkpoint.target if checkpoint else None,
+        modality_quality=session.quality(),
+        events=events,
+        score=protocol.score(tracks | intervals, session.estimates, events) if events else None,
+        provenance={
+            "recording": _recording_facts(recording),
+            "face_landmarks": generation,
+            "checkpoint": checkpoint.provenance() if checkpoint else None,
+            "configuration": OmegaConf.to_container(recipe, resolve=True),
+            "versions": _versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "refined_with_hindsight": False,
+        },
+        notes=notes,
+    )
+
+
+def build_modalities(recipe: DictConfig) -> dict[str, Modality]:
+    """Build a recipe's modalities, by name."""
+    return {
+        str(name): build(node, Modality)  # type: ignore[type-abstract]
+        for name, node in recipe.modalities.items()
+    }
+
+
+class _Session:
+    """Gathers what one pass over a recording yields; grows by a few numbers a second."""
+
+    def __init__(self, modalities: dict[str, Modality]) -> None:
+        self.frames = 0
+        self.time_s = 0.0
+        self.estimates: list[Estimate] = []
+        self._tracks: dict[str, list[Track]] = defaultdict(list)
+        self._intervals: dict[str, list[IntervalTrack]] = defaultdict(list)
+        self._quality: dict[str, list[Track]] = {name: [] for name in modalities}
+
+    def count(self, observations: Iterator[Observation]) -> Iterator[Observation]:
+        for observation in observations:
+            self.frames += isinstance(observation, Frame)
+            self.time_s = max(self.time_s, observation.time_s)
+            yield observation
+
+    def add(self, reading: Reading | Tick) -> None:
+        if isinstance(reading, Track):
+            self._tracks[reading.name].append(reading)
+        elif isinstance(reading, IntervalTrack):
+            self._intervals[reading.name].append(reading)
+        elif isinstance(reading, Tick):
+            for name, sample in reading.samples.items():
+                quality = sample.quality if sample else 0.0
+                part = Track.reading(name, "fraction", reading.time_s, quality, 1.0)
+                self._quality[name].append(part)
+
+    def tracks(self) -> dict[str, Track]:
+        return {name: Track.join(parts) for name, parts in self._tracks.items()}
+
+    def intervals(self) -> dict[str, IntervalTrack]:
+        return {name: IntervalTrack.join(parts) for name, parts in self._intervals.items()}
+
+    def quality(self) -> dict[str, Track]:
+        return {name: Track.join(parts) for name, parts in self._quality.items() if parts}
+
+
+def _recording_facts(recording: Recording) -> dict[str, Any]:
+    info = recording.info
+    facts: dict[str, Any] = {
+        "source": info.source,
+        "kind": info.kind,
+        "codec": info.codec,
+        "width": info.width,
+        "height": info.height,
+        "container_duration_s": None if math.isnan(info.duration_s) else info.duration_s,
+    }
+    if info.kind == "file":
+        with Path(info.source).open("rb") as file:
+            facts["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        facts["bytes"] = Path(info.source).stat().st_size
+    return facts
+
+
+_PACKAGES = ("mediapipe", "av", "numpy", "scipy", "torch", "pytorch-lightning", "omegaconf")
+
+
+def _versions() -> dict[str, str]:
+    found = {"affectfuse": __version__, "python": sys.version.split()[0]}
+    for package in (*_PACKAGES, "opencv-contrib-python", "opencv-contrib-python-headless"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
