@@ -1,0 +1,83 @@
+"""Taking a container apart: the decoded frames and sound of its streams, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+
+__all__ = ["Demuxer"]
+
+_LEAD_S = 2.0
+"""How far one stream's packets may run ahead while another's are waited for."""
+
+
+class Demuxer:
+    """Decodes the chosen streams of a container, each at its own pace, from one pass over it.
+
+    Packets of the streams not asked for wait compressed, and at most `_LEAD_S` of them.
+
+    Attributes:
+        damaged: how many packets could not be decoded.
+        error: what ended the reading before its proper end, or None.
+    """
+
+    def __init__(self, container: Any, streams: list[Any]) -> None:
+        self.damaged = 0
+        self.error: Exception | None = None
+        self._packets = container.demux(*streams)
+        self._waiting: dict[int, deque[Any]] = {stream.index: deque() for stream in streams}
+        start = container.start_time
+        self._start = None if start is None else Fraction(start, av.time_base)
+
+    def time_s(self, item: Any) -> float:
+        """Return when a frame or block begins, in seconds from the start of the recording."""
+        moment = item.pts * item.time_base
+        if self._start is None:
+            self._start = moment
+        seconds = float(moment - self._start)
+        return 0.0 if abs(seconds) < 1e-6 else seconds  # a container's start is in microseconds
+
+    def decoded(self, stream: Any) -> Iterator[Any]:
+        """Yield a stream's decoded frames or blocks; None for "none now, go on with the others"."""
+        for packet in self._of(stream):
+            if packet is None:
+                yield None
+                continue
+            try:
+                items = packet.decode()
+            except (av.FFmpegError, OSError):
+                self.damaged += 1
+                continue
+            for item in items:
+                if item.is_corrupt:
+                    self.damaged += 1
+                else:
+                    yield item
+
+    def _of(self, stream: Any) -> Iterator[Any]:
+        own = self._waiting[stream.index]
+        while True:
+            if own:
+                yield own.popleft()
+            elif any(map(_runs_ahead, self._waiting.values())):
+                yield None
+            else:
+                try:
+                    packet = next(self._packets, None)
+                except (av.FFmpegError, OSError) as error:
+                    self.error = error
+                    packet = None
+                if packet is None:
+                    return
+                self._waiting[packet.stream.index].append(packet)
+
+
+def _runs_ahead(packets: deque[Any]) -> bool:
+    if not packets or packets[0].dts is None or packets[-1].dts is None:
+        return False
+    span = packets[-1].dts - packets[0].dts
+    return bool(span * packets[0].time_base > _LEAD_S)
