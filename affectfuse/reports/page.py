@@ -1,0 +1,191 @@
+"""The page of a session: one HTML file that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections import Counter
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from affectfuse.containers import Interval, IntervalTrack
+from affectfuse.reports.panels import gaps, timeline_panels, title
+from affectfuse.reports.session import (
+    FACE_VISIBLE,
+    SessionResult,
+    public_source,
+    session_notes,
+    session_summary,
+    warnings,
+)
+from affectfuse.reports.strict_json import strict_json
+from affectfuse.scoring.base import SessionScore
+
+__all__ = ["render"]
+
+_MINUS = "\N{MINUS SIGN}"
+_MAX_ROWS = 500
+"""Rows of one table of events; the rest is counted."""
+
+
+def render(result: SessionResult, *, thumbnails: bool = True) -> str:
+    """Return the page as HTML.
+
+    Everything that comes from outside is escaped, and the page's content security policy lets no
+    script but its own run and nothing be loaded.
+
+    Args:
+        result: the session.
+        thumbnails: whether pictures of the face are embedded.
+    """
+    environment = Environment(
+        loader=PackageLoader("affectfuse.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"clock": _clock, "number": _number, "share": _share, "title": title}
+    scripts = [_plotly(), _asset("timeline.js")]
+    return environment.get_template("report.html.j2").render(
+        policy=_policy(scripts),
+        style=Markup(_asset("report.css")),
+        scripts=[Markup(script) for script in scripts],
+        data=Markup(_script_json(timeline_panels(result))),
+        name=_name(result),
+        result=result,
+        summary=session_summary(result),
+        warnings=warnings(result),
+        notes=session_notes(result),
+        tables=[_interval_table(t, thumbnails=thumbnails) for t in result.intervals.values()],
+        score=_score_table(result.score, result) if result.score else None,
+        missing=_missing(result),
+        provenance=_provenance(result),
+    )
+
+
+def _asset(name: str) -> str:
+    return (files("affectfuse.reports") / "templates" / name).read_text("utf-8")
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs  # half a second of imports, needed only here
+
+    return str(get_plotlyjs())
+
+
+def _policy(scripts: list[str]) -> str:
+    hashes = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _script_json(value: Any) -> str:
+    """Return JSON that cannot end the script element it stands in; NaN becomes null."""
+    text = strict_json(value, indent=None)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _name(result: SessionResult) -> str:
+    source = public_source(result.source)
+    return source if "://" in source else source.replace("\\", "/").rpartition("/")[2] or source
+
+
+def _clock(time_s: float, decimals: int = 0) -> str:
+    """Return a time as 1:02:03 or 2:03, with decimals of a second when asked."""
+    if not math.isfinite(time_s):
+        return "not known"
+    scale = 10**decimals
+    whole, part = divmod(round(abs(time_s) * scale), scale)
+    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
+    text = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return (_MINUS if time_s < 0 else "") + text + (f".{part:0{decimals}}" if decimals else "")
+
+
+def _number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", _MINUS)
+
+
+def _share(value: float | None) -> str:
+    return "n/a" if value is None or not math.isfinite(value) else f"{value:.0%}"
+
+
+def _interval_table(track: IntervalTrack, *, thumbnails: bool) -> dict[str, Any]:
+    intervals = track.intervals
+    pictures = thumbnails and any(interval.thumbnail_jpeg for interval in intervals)
+    rows = [_interval_row(interval, thumbnails=thumbnails) for interval in intervals[:_MAX_ROWS]]
+    detailed = pictures or any(math.isfinite(interval.confidence) for interval in intervals)
+    names = dict.fromkeys(name for interval in intervals for name in interval.values)
+    return {
+        "name": track.name,
+        "note": track.note,
+        "count": len(intervals),
+        "labels": Counter(interval.label for interval in intervals).most_common(),
+        "rows": rows if detailed else [],
+        "left": max(len(intervals) - _MAX_ROWS, 0),
+        "pictures": pictures,
+        "values": list(names),
+    }
+
+
+def _interval_row(interval: Interval, *, thumbnails: bool) -> dict[str, Any]:
+    jpeg = interval.thumbnail_jpeg if thumbnails else b""
+    picture = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""
+    return {"interval": interval, "picture": picture}
+
+
+def _score_table(score: SessionScore, result: SessionResult) -> dict[str, Any]:
+    """Arrange the score with one row a question and one column a channel; notes are numbered."""
+    units = {row.channel: row.unit for row in score.rows}
+    cells = {(row.question, row.onset_s, row.channel): row for row in score.rows}
+    notes: dict[str, int] = {}
+    for row in score.rows:
+        if row.note:
+            notes.setdefault(row.note, len(notes) + 1)
+    questions = [
+        {
+            "number": number,
+            "event": event,
+            "cells": [cells.get((event.label, event.onset_s, name)) for name in units],
+        }
+        for number, event in enumerate(result.events, start=1)
+    ]
+    return {
+        "protocol": score.protocol,
+        "units": units,
+        "questions": questions,
+        "notes": notes,
+        "summary": score.summary,
+        "remarks": score.notes,
+    }
+
+
+def _missing(result: SessionResult) -> list[dict[str, Any]]:
+    """Return where tracks are not known, longest first."""
+    faces = result.tracks.get(FACE_VISIBLE)
+    found = [
+        {"track": track.name} | gap
+        for track in result.tracks.values()
+        if track.name != FACE_VISIBLE
+        for gap in gaps(track, faces)
+    ]
+    return sorted(found, key=lambda gap: float(gap["start"] - gap["end"]))
+
+
+def _provenance(result: SessionResult) -> dict[str, Any]:
+    """Split the facts: those a reader needs, and those kept folded."""
+    folded = {"versions", "configuration"}
+    facts = {"source": public_source(result.source), **result.provenance}
+    return {
+        "main": {name: value for name, value in facts.items() if name not in folded},
+        "rest": {name: value for name, value in facts.items() if name in folded and value},
+    }

@@ -1,0 +1,162 @@
+"""What the page's timeline shows: panels of series, marks and gaps over one time axis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from affectfuse.containers import Array, IntervalTrack, Track
+from affectfuse.reports.session import FACE_VISIBLE, HEART_RATE, SessionResult, has_evidence
+
+__all__ = ["gaps", "timeline_panels", "title"]
+
+_MAX_POINTS = 4000
+"""Readings of one series on the page; a longer track is averaged over equal stretches."""
+
+_TITLES = {HEART_RATE: "Heart rate"}
+
+
+def title(name: str) -> str:
+    """Return a track's name in words: 'micro_expression' becomes 'Micro-expression'."""
+    words = name.replace("micro_", "micro-").replace("macro_", "macro-").replace("_", " ")
+    return _TITLES.get(name, words[:1].upper() + words[1:])
+
+
+def timeline_panels(result: SessionResult) -> dict[str, Any]:
+    """Return the timeline as plain data; NaN where not known, times in seconds."""
+    faces = result.tracks.get(FACE_VISIBLE)
+    panels = []
+    if faces is not None:
+        seen = _series("Face visible", faces.times_s, faces.values, fill=True, step=True)
+        panels.append(_panel("Face visible", "share of frames", 44, [seen], [0, 1]))
+    for name, track in result.tracks.items():
+        if name != FACE_VISIBLE:
+            panels.append(_track_panel(track, faces))
+    rows = [_marks(track) for track in result.intervals.values()]
+    if rows:
+        panels.append(_panel("Events", "", 26 * len(rows), []) | {"rows": rows})
+    if result.target:
+        panels += _fused_panels(result)
+    if result.modality_quality:
+        series = [
+            _series(title(name), track.times_s, track.values, colour=index, step=True)
+            for index, (name, track) in enumerate(result.modality_quality.items())
+        ]
+        panels.append(_panel("Signal quality", "0 where absent", 64, series, [0, 1]))
+    questions = [
+        {"number": number, "label": e.label, "onset": e.onset_s, "offset": e.offset_s}
+        for number, e in enumerate(result.events, start=1)
+    ]
+    return {"duration": result.duration_s, "panels": panels, "questions": questions}
+
+
+def gaps(track: Track, faces: Track | None) -> list[dict[str, Any]]:
+    """Return the stretches in which a track is not known, each with the reason.
+
+    A reading stands for the time since the one before it.
+    """
+    times = track.times_s
+    if not len(times):
+        return []
+    starts = np.r_[max(0.0, 2 * times[0] - times[1]) if len(times) > 1 else 0.0, times[:-1]]
+    unknown = np.r_[False, ~np.isfinite(track.values), False]
+    edges = np.flatnonzero(unknown[1:] != unknown[:-1])
+    found = []
+    for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):
+        start, end = float(starts[first]), float(times[last])
+        found.append({"start": start, "end": end, "reason": _reason(track, faces, start, end)})
+    return found
+
+
+def _reason(track: Track, faces: Track | None, start: float, end: float) -> str:
+    if faces is not None:
+        inside = faces.values[(faces.times_s > start) & (faces.times_s <= end)]
+        known = inside[np.isfinite(inside)]
+        if known.size and known.mean() < 0.5:
+            return "no face"
+    return track.note or "not known"
+
+
+def _panel(
+    name: str,
+    unit: str,
+    height: int,
+    series: list[dict[str, Any]],
+    span: list[float] | None = None,
+    missing: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    panel = {"title": name, "unit": unit, "height": height, "range": span}
+    return panel | {"series": series, "gaps": missing or []}
+
+
+def _series(
+    name: str,
+    times: Array,
+    values: Array,
+    *,
+    colour: int = 0,
+    fill: bool = False,
+    step: bool = False,
+) -> dict[str, Any]:
+    times, values = _thin(times, values)
+    look = {"colour": colour, "fill": fill, "step": step}
+    return {"name": name, "times": np.round(times, 3), "values": np.round(values, 4)} | look
+
+
+def _thin(times: Array, values: Array) -> tuple[Array, Array]:
+    if len(times) <= _MAX_POINTS:
+        return times, values
+    parts = np.array_split(np.arange(len(times)), _MAX_POINTS)
+    means = [
+        float(known.mean()) if (known := values[p][np.isfinite(values[p])]).size else np.nan
+        for p in parts
+    ]
+    return np.array([times[part].mean() for part in parts]), np.array(means)
+
+
+def _track_panel(track: Track, faces: Track | None) -> dict[str, Any]:
+    unit = "bpm" if track.name == HEART_RATE else track.unit
+    series = _series(title(track.name), track.times_s, track.values)
+    panel = _panel(title(track.name), unit, 120, [series], None, gaps(track, faces))
+    return panel | {"confidence": _series("confidence", track.times_s, track.quality)}
+
+
+def _marks(track: IntervalTrack) -> dict[str, Any]:
+    return {
+        "name": title(track.name),
+        "onset": [i.onset_s for i in track.intervals],
+        "offset": [i.offset_s for i in track.intervals],
+        "apex": [i.apex_s for i in track.intervals],
+        "label": [i.label for i in track.intervals],
+        "confidence": [i.confidence for i in track.intervals],
+    }
+
+
+def _fused_panels(result: SessionResult) -> list[dict[str, Any]]:
+    assert result.target is not None
+    estimates = result.estimates
+    times = np.array([estimate.time_s for estimate in estimates])
+    known = np.array([has_evidence(estimate) for estimate in estimates], bool)
+    classes = [
+        _series(name, times, np.array([e.probabilities[name] for e in estimates]), colour=index)
+        for index, name in enumerate(result.target.classes)
+    ]
+    weights = [
+        _series(
+            title(name),
+            times,
+            np.array([e.weights.get(name, 0.0) for e in estimates]),
+            colour=index,
+            step=True,
+        )
+        for index, name in enumerate(result.modality_quality)
+    ]
+    evidence = Track(
+        "", "", times, np.where(known, 1.0, np.nan), known, "no modality present: the prior"
+    )
+    name = f"Fused estimate: {title(result.target.name).lower()}"
+    panels = [_panel(name, "probability", 120, classes, [0, 1], gaps(evidence, None))]
+    if weights:
+        panels.append(_panel("Weight of each modality", "", 64, weights))
+    return panels

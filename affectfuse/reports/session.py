@@ -1,0 +1,208 @@
+"""The result of scoring one session, and the summary that `session.json` and the page share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import numpy as np
+
+from affectfuse.containers import Array, Estimate, Interval, IntervalTrack, Target, Track
+from affectfuse.scoring.base import SessionScore
+
+__all__ = [
+    "FACE_VISIBLE",
+    "HEART_RATE",
+    "MICRO_EXPRESSION",
+    "NO_CHECKPOINT",
+    "SCHEMA_VERSION",
+    "SYNTHETIC_ONLY",
+    "SessionResult",
+    "coverage",
+    "has_evidence",
+    "public_source",
+    "session_notes",
+    "session_summary",
+    "ticks_s",
+    "warnings",
+]
+
+SCHEMA_VERSION = "1.0"
+# Names of tracks that a page knows; held equal to those of their rooms by a test, so that a report
+# needs no video library.
+FACE_VISIBLE = "face_visible"
+HEART_RATE = "heart_rate_bpm"
+MICRO_EXPRESSION = "micro_expression"
+
+SYNTHETIC_ONLY = (
+    "The model behind the fused estimate was trained on synthetic recordings only. "
+    "It has seen no real person: its estimates show how the software works, not how anyone felt."
+)
+NO_CHECKPOINT = (
+    "no checkpoint was given, so there is no fused estimate: give --checkpoint FILE, or "
+    "--checkpoint demo for the embedded one"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SessionResult:
+    """Everything the outputs of one session are made from.
+
+    Attributes:
+        source: the recording's path, camera or address.
+        duration_s: how long it lasted.
+        mode: 'live' (a camera or stream), 'replay' (a file at its own pace) or 'offline causal'
+            (a file at full speed); all three see only the past.
+        tracks: by name; `face_visible` says once a second which share of frames shows a face.
+        intervals: by name.
+        estimates: one a second; empty without a checkpoint.
+        target: what the estimates say; None without a checkpoint.
+        modality_quality: by modality, one reading in [0, 1] a tick; 0 where it was absent.
+        events: marked questions.
+        score: of the events; None without.
+        provenance: facts by name. `checkpoint`, when one was used, is a mapping whose
+            `synthetic_only` says whether its model has seen synthetic recordings only.
+        notes: what a reader should know.
+    """
+
+    source: str
+    duration_s: float
+    mode: Literal["live", "replay", "offline causal"]
+    tracks: Mapping[str, Track]
+    intervals: Mapping[str, IntervalTrack] = field(default_factory=dict)
+    estimates: Sequence[Estimate] = ()
+    target: Target | None = None
+    modality_quality: Mapping[str, Track] = field(default_factory=dict)
+    events: Sequence[Interval] = ()
+    score: SessionScore | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+
+
+def public_source(source: str) -> str:
+    """Return the source without a user name and password, should its address hold them."""
+    if "://" not in source:
+        return source
+    parts = urlsplit(source)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def ticks_s(result: SessionResult) -> Array:
+    """Return the times of the session's whole seconds: one row of the timeline each."""
+    if FACE_VISIBLE in result.tracks:
+        return result.tracks[FACE_VISIBLE].times_s
+    return np.arange(1.0, np.floor(result.duration_s + 1e-6) + 1.0)
+
+
+def coverage(result: SessionResult, track: Track) -> float:
+    """Return the share of the session's seconds in which the track was known at least once."""
+    ticks = ticks_s(result)
+    if not len(ticks):
+        return float("nan")
+    known = track.times_s[np.isfinite(track.values)]
+    seconds = np.unique(np.searchsorted(ticks, known - 1e-6))
+    return np.count_nonzero(seconds < len(ticks)) / len(ticks)
+
+
+def has_evidence(estimate: Estimate) -> bool:
+    """Return whether any modality stood behind the estimate; without one it is the prior."""
+    return any(weight > 0 for weight in estimate.weights.values())
+
+
+def warnings(result: SessionResult) -> list[str]:
+    """Return what every output of the session must say first."""
+    checkpoint = result.provenance.get("checkpoint")
+    synthetic = isinstance(checkpoint, Mapping) and checkpoint.get("synthetic_only")
+    return [SYNTHETIC_ONLY] if synthetic else []
+
+
+def session_notes(result: SessionResult) -> list[str]:
+    """Return the session's notes, once each, with that on a missing checkpoint."""
+    return list(dict.fromkeys([*result.notes] + [NO_CHECKPOINT] * (result.target is None)))
+
+
+def session_summary(result: SessionResult) -> dict[str, Any]:
+    """Return the content of `session.json`; NaN where a value is not known."""
+    faces = result.tracks.get(FACE_VISIBLE)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "source": public_source(result.source),
+        "duration_s": result.duration_s,
+        "mode": result.mode,
+        "warnings": warnings(result),
+        "notes": session_notes(result),
+        "summary": _headline(result),
+        "coverage": {
+            "face_visible": _mean(faces.values) if faces else float("nan"),
+            **{n: coverage(result, t) for n, t in result.tracks.items() if n != FACE_VISIBLE},
+        },
+        "modalities": {
+            name: {
+                "coverage": float(np.mean(track.values > 0)) if len(track.values) else None,
+                "mean_quality_when_present": _mean(track.values[track.values > 0]),
+            }
+            for name, track in result.modality_quality.items()
+        },
+        "tracks": {name: _track(track) for name, track in result.tracks.items()},
+        "intervals": {name: _intervals(track) for name, track in result.intervals.items()},
+        "target": asdict(result.target) if result.target else None,
+        "events": [
+            {"onset_s": e.onset_s, "offset_s": e.offset_s, "label": e.label} for e in result.events
+        ],
+        "score": asdict(result.score) if result.score else None,
+        "provenance": {**result.provenance},
+    }
+
+
+def _headline(result: SessionResult) -> dict[str, Any]:
+    found = result.intervals.get(MICRO_EXPRESSION)
+    summary: dict[str, Any] = {
+        "heart_rate_median_bpm": (
+            _median(result.tracks[HEART_RATE].values) if HEART_RATE in result.tracks else None
+        ),
+        "micro_expressions": len(found.intervals) if found else None,
+    }
+    if result.target:
+        known = [e.probabilities for e in result.estimates if has_evidence(e)]
+        summary["mean_probabilities"] = {
+            name: _mean(np.array([p[name] for p in known])) for name in result.target.classes
+        }
+        summary["share_with_evidence"] = (
+            len(known) / len(result.estimates) if result.estimates else float("nan")
+        )
+    return summary
+
+
+def _track(track: Track) -> dict[str, Any]:
+    known = track.values[np.isfinite(track.values)]
+    return {
+        "unit": track.unit,
+        "readings": len(track.values),
+        "known": len(known),
+        "median": _median(track.values),
+        "minimum": float(known.min()) if len(known) else float("nan"),
+        "maximum": float(known.max()) if len(known) else float("nan"),
+        "mean_quality": _mean(track.quality),
+        "note": track.note,
+    }
+
+
+def _intervals(track: IntervalTrack) -> dict[str, Any]:
+    return {
+        "count": len(track.intervals),
+        "by_label": dict(Counter(interval.label for interval in track.intervals)),
+        "note": track.note,
+    }
+
+
+def _mean(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _median(values: Array) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
