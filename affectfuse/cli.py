@@ -79,7 +79,7 @@ def score(
     from affectfuse.config import load_recipe
     from affectfuse.pipeline import score_recording
     from affectfuse.progress import ScoreProgress
-    from affectfuse.reports.session import check_writable, write_session
+    from affectfuse.reports.writing import check_writable, write_session
     from affectfuse.scoring.events import read_events
 
     with _custom(allow_custom):
@@ -119,7 +119,7 @@ def train(
     """Train a fused model on the recipe's data set."""
     from affectfuse.config import load_recipe
     from affectfuse.progress import StepProgress
-    from affectfuse.reports.session import check_writable
+    from affectfuse.reports.writing import check_writable
     from affectfuse.training.train import train as run
 
     with _custom(allow_custom), StepProgress() as progress:
@@ -156,7 +156,7 @@ def demo(
     from affectfuse.config import load_recipe
     from affectfuse.demo import run_demo
     from affectfuse.progress import StepProgress
-    from affectfuse.reports.session import check_writable
+    from affectfuse.reports.writing import check_writable
 
     recipe = load_recipe("demo", overrides or ())
     check_writable(out)

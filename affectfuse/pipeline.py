@@ -44,11 +44,6 @@ __all__ = ["score_recording"]
 Watch = Callable[[int, float, "Tick | Reading | None"], None]
 """Called as watch(frames so far, time_s, newest reading or tick) while a recording is scored."""
 
-NO_CHECKPOINT = (
-    "no checkpoint was given, so there is no fused estimate: give --checkpoint FILE, or "
-    "--checkpoint demo for the embedded one"
-)
-
 
 def score_recording(
     recipe: DictConfig,
@@ -91,8 +86,6 @@ def score_recording(
         info, notes, generation = recording.info, list(recording.notes), faces.generation
     protocol = build(recipe.protocol, ScoringProtocol)  # type: ignore[type-abstract]
     tracks, intervals = session.tracks(), session.intervals()
-    if not estimator:
-        notes.append(NO_CHECKPOINT)
     return SessionResult(
         source=info.source,
         duration_s=session.time_s,

@@ -1,0 +1,70 @@
+"""Peak memory of `affectfuse score`, one minute of video against ten.
+
+    python benchmarks/score_memory.py
+
+The longer video is the shorter one's frames again, so that only the length differs. Each run is a
+process of its own; its peak resident memory is what the operating system accounts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from affectfuse.config import load_recipe
+from affectfuse.containers import Frame
+from affectfuse.datasets.synthetic import synthesise
+from affectfuse.recording.reader import open_recording
+from affectfuse.recording.writing import VideoWriter
+
+CHILD = """
+import resource, sys
+from pathlib import Path
+from affectfuse.checkpoint import load_checkpoint
+from affectfuse.config import load_recipe
+from affectfuse.pipeline import score_recording
+from affectfuse.reports.writing import write_session
+result = score_recording(load_recipe("score"), sys.argv[1], checkpoint=load_checkpoint("demo"))
+write_session(result, Path(sys.argv[2]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def repeat(source: Path, times: int, out: Path) -> None:
+    """Write a video that shows the source so many times in a row."""
+    with open_recording(source) as recording:
+        width, height = recording.info.width, recording.info.height
+    with VideoWriter(out, width, height, crf=23) as writer:
+        start_s = 0.0
+        for _ in range(times):
+            with open_recording(source) as recording:
+                frames = [o for o in recording.observations() if isinstance(o, Frame)]
+            for frame in frames:
+                writer.write(frame.image, start_s + frame.time_s)
+            start_s += frames[-1].time_s + 1 / 30
+
+
+def peak_mebibytes(path: Path, out: Path) -> float:
+    command = [sys.executable, "-c", CHILD, str(path), str(out)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        base = Path(folder) / "base.mp4"
+        synthesise(load_recipe("synth", ["duration_s=20", "width=640", "height=480"]), base)
+        peaks = {}
+        for minutes in (1, 10):
+            video = Path(folder) / f"{minutes}.mp4"
+            repeat(base, 3 * minutes, video)
+            peaks[minutes] = peak_mebibytes(video, Path(folder) / f"out{minutes}")
+            print(f"{minutes:3d} min  {peaks[minutes]:8.1f} MiB")
+        print(f"ratio    {peaks[10] / peaks[1]:8.3f}")
+
+
+if __name__ == "__main__":
+    main()
