@@ -1,4 +1,4 @@
-"""The demo: synthesise, train, score a session the model has not seen, hold it against the truth."""
+"""The demo: synthesise, train, score an unseen session, hold the estimates against the truth."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from affectfuse.containers import Frame
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -23,3 +25,18 @@ def private_cache(
 ) -> None:
     """No test reads or writes the user's own cache."""
     monkeypatch.setenv("AFFECTFUSE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def face_video(tmp_path_factory: pytest.TempPathFactory) -> list[Frame]:
+    """Twelve seconds of a synthetic face with a pulse, expressions and blinks, faces found."""
+    from affectfuse.config import load_recipe
+    from affectfuse.datasets.synthetic import synthesise
+    from affectfuse.recording.faces import FaceTracker
+    from affectfuse.recording.reader import open_recording
+
+    path = tmp_path_factory.mktemp("face") / "face.mp4"
+    parameters = ["duration_s=12", "width=240", "height=240", "seed=5", "interocular_percent=30"]
+    synthesise(load_recipe("synth", parameters), path)
+    with open_recording(path) as recording, FaceTracker() as faces:
+        return [faces.track(o) for o in recording.observations() if isinstance(o, Frame)]

@@ -100,7 +100,8 @@ class Mean(FusionHead):
 
     def __init__(self, embedding_dims, class_prior, bias: bool) -> None:
         super().__init__(embedding_dims, class_prior)
-        heads = {n: torch.nn.Linear(d, len(class_prior), bias=bias) for n, d in embedding_dims.items()}
+        classes = len(class_prior)
+        heads = {n: torch.nn.Linear(d, classes, bias=bias) for n, d in embedding_dims.items()}
         self.heads = torch.nn.ModuleDict(heads)
 
     def forward(self, embeddings, present, quality):
@@ -133,7 +134,9 @@ class Peak(ScoringProtocol):
             for track in (t for t in tracks.values() if isinstance(t, Track)):
                 part = track.between(event.onset_s + self.delay_s, event.offset_s).values
                 value = float(part.max()) if len(part) else math.nan
-                rows.append(QuestionScore(event.label, event.onset_s, track.name, value, track.unit, 1.0))
+                rows.append(
+                    QuestionScore(event.label, event.onset_s, track.name, value, track.unit, 1.0)
+                )
         return SessionScore(self.name, tuple(rows), {}, ())
 '''
 
