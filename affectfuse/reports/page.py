@@ -27,6 +27,16 @@ from affectfuse.scoring.base import SessionScore
 
 __all__ = ["render"]
 
+_UNITS = {
+    "_iod_percent": "% of interocular distance",
+    "_percent": "%",
+    "_degrees": "degrees",
+    "_bpm": "bpm",
+    "_hz": "Hz",
+    "_s": "s",
+}
+"""Endings of the names of an interval's values, and how they are written in a heading."""
+
 _MINUS = "\N{MINUS SIGN}"
 _MAX_ROWS = 500
 """Rows of one table of events; the rest is counted."""
@@ -49,7 +59,13 @@ def render(result: SessionResult, *, thumbnails: bool = True) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": _clock, "number": _number, "share": _share, "title": title}
+    environment.filters |= {
+        "heading": _heading,
+        "clock": _clock,
+        "number": _number,
+        "share": _share,
+        "title": title,
+    }
     scripts = [_plotly(), _asset("timeline.js")]
     return environment.get_template("report.html.j2").render(
         policy=_policy(scripts),
@@ -113,6 +129,14 @@ def _number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     if value is None or not math.isfinite(value):
         return "n/a"
     return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", _MINUS)
+
+
+def _heading(name: str) -> tuple[str, str]:
+    """Split a value's name into words and its unit: 'displacement_iod_percent'."""
+    for ending, unit in _UNITS.items():
+        if name.endswith(ending):
+            return title(name.removesuffix(ending)), unit
+    return title(name), ""
 
 
 def _share(value: float | None) -> str:

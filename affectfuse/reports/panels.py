@@ -14,12 +14,20 @@ __all__ = ["gaps", "timeline_panels", "title"]
 _MAX_POINTS = 4000
 """Readings of one series on the page; a longer track is averaged over equal stretches."""
 
-_TITLES = {HEART_RATE: "Heart rate"}
+_TITLES = {
+    HEART_RATE: "Heart rate",
+    "blink": "Blinks",
+    "macro_expression": "Macro-expressions",
+    "micro_expression": "Micro-expressions",
+    "sha256": "SHA-256",
+}
 
 
 def title(name: str) -> str:
-    """Return a track's name in words: 'micro_expression' becomes 'Micro-expression'."""
-    words = name.replace("micro_", "micro-").replace("macro_", "macro-").replace("_", " ")
+    """Return a track's name in words: 'face_landmarks' becomes 'Face landmarks'."""
+    if name.startswith("p_"):
+        return f"p({name[2:]})"
+    words = name.replace("_", " ")
     return _TITLES.get(name, words[:1].upper() + words[1:])
 
 
@@ -43,7 +51,9 @@ def timeline_panels(result: SessionResult) -> dict[str, Any]:
             _series(title(name), track.times_s, track.values, colour=index, step=True)
             for index, (name, track) in enumerate(result.modality_quality.items())
         ]
-        panels.append(_panel("Signal quality", "0 where absent", 64, series, [0, 1]))
+        panels.append(
+            _panel("Signal quality", "0 where absent", 64, series, [0, 1], None, "quality: ")
+        )
     questions = [
         {"number": number, "label": e.label, "onset": e.onset_s, "offset": e.offset_s}
         for number, e in enumerate(result.events, start=1)
@@ -85,8 +95,10 @@ def _panel(
     series: list[dict[str, Any]],
     span: list[float] | None = None,
     missing: list[dict[str, Any]] | None = None,
+    prefix: str = "",
 ) -> dict[str, Any]:
-    panel = {"title": name, "unit": unit, "height": height, "range": span}
+    """Return one panel; `prefix` goes before the names of its series under the cursor."""
+    panel = {"title": name, "unit": unit, "height": height, "range": span, "prefix": prefix}
     return panel | {"series": series, "gaps": missing or []}
 
 
@@ -137,9 +149,11 @@ def _fused_panels(result: SessionResult) -> list[dict[str, Any]]:
     assert result.target is not None
     estimates = result.estimates
     times = np.array([estimate.time_s for estimate in estimates])
-    known = np.array([has_evidence(estimate) for estimate in estimates], bool)
+    known = np.array([np.nan if not has_evidence(e) else 1.0 for e in estimates])
     classes = [
-        _series(name, times, np.array([e.probabilities[name] for e in estimates]), colour=index)
+        _series(
+            name, times, known * np.array([e.probabilities[name] for e in estimates]), colour=index
+        )
         for index, name in enumerate(result.target.classes)
     ]
     weights = [
@@ -152,11 +166,9 @@ def _fused_panels(result: SessionResult) -> list[dict[str, Any]]:
         )
         for index, name in enumerate(result.modality_quality)
     ]
-    evidence = Track(
-        "", "", times, np.where(known, 1.0, np.nan), known, "no modality present: the prior"
-    )
+    evidence = Track("evidence", "", times, known, known, "no evidence")
     name = f"Fused estimate: {title(result.target.name).lower()}"
     panels = [_panel(name, "probability", 120, classes, [0, 1], gaps(evidence, None))]
     if weights:
-        panels.append(_panel("Weight of each modality", "", 64, weights))
+        panels.append(_panel("Weight of each modality", "", 64, weights, prefix="weight: "))
     return panels

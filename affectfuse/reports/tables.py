@@ -17,6 +17,7 @@ from affectfuse.reports.session import (
     MICRO_EXPRESSION,
     NO_CHECKPOINT,
     SessionResult,
+    has_evidence,
     ticks_s,
     warnings,
 )
@@ -40,7 +41,9 @@ def timeline(result: SessionResult) -> dict[str, Array]:
     row = {_second(ticks, estimate.time_s): estimate for estimate in result.estimates}
     estimates = [row.get(index) for index in range(len(ticks))]
     for name in result.target.classes if result.target else ():
-        columns[f"p_{name}"] = np.array([e.probabilities[name] if e else np.nan for e in estimates])
+        columns[f"p_{name}"] = np.array(
+            [e.probabilities[name] if e and has_evidence(e) else np.nan for e in estimates]
+        )
     for name in result.modality_quality:
         columns[f"weight_{name}"] = np.array(
             [e.weights.get(name, 0.0) if e else np.nan for e in estimates]
@@ -92,7 +95,7 @@ def sidecar(result: SessionResult, table: str) -> dict[str, Any]:
     if table == "timeline":
         described.update(_TIMELINE)
         for name in result.target.classes if result.target else ():
-            text = f"Fused probability of '{name}'; the training prior where every weight is 0."
+            text = f"Fused probability of '{name}'; NaN where no modality was present."
             described[f"p_{name}"] = {"Description": text}
         note = "" if result.target else f" NaN: {NO_CHECKPOINT}."
         for name in result.modality_quality:

@@ -12,11 +12,10 @@
   const plain = (text) =>
     String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const short = (text, length) => (text.length > length ? text.slice(0, length - 1) + "…" : text);
-  const ms = (seconds) => (seconds === null ? null : 1000 * seconds);
-  const clock = (seconds) => {
-    const s = Math.abs(seconds).toFixed(2).padStart(5, "0");
-    return Math.floor(seconds / 60) + ":" + (seconds % 60).toFixed(2).padStart(5, "0");
-  };
+  /* Times are drawn on a date axis for its clock labels; from a day on which no number of
+     milliseconds can be taken for a year, as Plotly does below 10,000. */
+  const DAY = Date.UTC(2000, 0, 1);
+  const ms = (seconds) => (seconds === null ? null : DAY + 1000 * seconds);
 
   const theme = () => {
     const style = getComputedStyle(document.documentElement);
@@ -27,11 +26,13 @@
 
   /* The names of a panel's series, wrapped to the width. */
   const legend = (panel, colours, width) => {
-    const entries = panel.series.filter((s) => s.name !== panel.title);
+    const rows = (panel.rows ?? []).map((row, index) => ({ name: row.name, colour: index + 1 }));
+    if (panel.confidence) rows.push({ name: panel.confidence.name, colour: 0, faint: true });
+    const entries = [...panel.series.filter((s) => s.name !== panel.title), ...rows];
     const lines = [];
     let room = 0;
     for (const s of entries) {
-      const entry = `<span style="color:${colours.series(s.colour)}">■</span> ${plain(short(s.name, 24))}`;
+      const entry = `<span style="color:${s.faint ? clear(colours.series(0), 0.35) : colours.series(s.colour)}">■</span> ${plain(short(s.name, 24))}`;
       const need = 7 * (Math.min(s.name.length, 24) + 4);
       if (need > room) { lines.push([]); room = width; }
       lines.at(-1).push(entry);
@@ -141,17 +142,17 @@
         const colour = colours.series(s.colour);
         traces.push({
           type: "scatter", mode: "lines", xaxis: "x", yaxis: axis, connectgaps: false,
-          x: s.times.map(ms), y: s.values, name: plain(s.name),
+          x: s.times.map(ms), y: s.values, name: plain(panel.prefix + s.name),
           line: { color: colour, width: s.fill ? 1 : 1.75, shape: s.step ? "vh" : "linear" },
           ...(s.fill ? { fill: "tozeroy", fillcolor: clear(colour, 0.3) } : {}),
-          hovertemplate: panel.range ? "%{y:.2f}" : `%{y:.1f} ${plain(panel.unit).replace(/[%{}]/g, "")}`,
+          hovertemplate: panel.range || panel.prefix ? "%{y:.2f}" : `%{y:.1f} ${plain(panel.unit).replace(/[%{}]/g, "")}`,
         });
       }
       if (panel.rows) drawMarks(panel, axis, colours, traces, layout["yaxis" + (index ? index + 1 : "")], left);
       y = bottom + GAP;
     });
 
-    const now = plot.layout?.xaxis?.range?.map(Number);
+    const now = plot.layout?.xaxis ? range() : whole;
     Object.assign(layout, {
       height: inner + 30, margin: { l: left, r: 6, t: 4, b: 26 }, showlegend: false,
       hovermode: "x unified", hoversubplots: "axis", dragmode: touch ? false : "zoom",
@@ -162,7 +163,7 @@
       shapes, annotations,
       xaxis: {
         type: "date", domain: [0, 1], anchor: "y" + (data.panels.length > 1 ? data.panels.length : ""),
-        range: now?.every(Number.isFinite) ? now : whole.map(ms), gridcolor: colours.of("grid"),
+        range: now.map(ms), gridcolor: colours.of("grid"),
         tickfont: { size: 11, color: colours.of("muted") }, zeroline: false,
         nticks: narrow ? 5 : 10, hoverformat: "%-H:%M:%S.%1f",
         tickformatstops: [
@@ -200,8 +201,9 @@
     });
   };
 
+  const utc = (text) => (text.length > 10 ? text.replace(" ", "T") + "Z" : text);
   const range = () => plot.layout.xaxis.range.map((value) =>
-    (typeof value === "number" ? value : Date.parse(value.replace(" ", "T") + "Z")) / 1000);
+    ((typeof value === "number" ? value : Date.parse(utc(value))) - DAY) / 1000);
   const show = (from, to) => Plotly.relayout(plot, { "xaxis.range": [ms(from), ms(to)] });
   const views = {
     all: () => show(...whole),
