@@ -1,0 +1,349 @@
+"""One self-describing file: a trained model and all that is needed to use, judge and trace it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from affectfuse import __version__
+from affectfuse.config import build
+from affectfuse.containers import Array, Target
+from affectfuse.errors import CheckpointError, ConfigError, OutputError
+from affectfuse.fusion.base import FusionHead
+from affectfuse.fusion.estimator import Estimator
+from affectfuse.fusion.model import FusionModel
+from affectfuse.modalities.base import Modality, Recognise
+
+__all__ = [
+    "DEMO",
+    "FORMAT_VERSION",
+    "Checkpoint",
+    "FrozenRecogniser",
+    "build_model",
+    "load_checkpoint",
+    "sample_spec",
+    "save_checkpoint",
+    "write_whole",
+]
+
+FORMAT = "affectfuse checkpoint"
+FORMAT_VERSION = 1
+DEMO = "demo"
+"""Name of the small checkpoint inside the package, trained on synthetic recordings."""
+
+_FIT = "use the version of affectfuse that wrote it, or train again."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A trained fused model.
+
+    Attributes:
+        modality_configs: by modality name, the config it is built from.
+        sample_specs: by modality name, the `sample_spec` it had in training.
+        fusion_config: the head's config.
+        target: what the model predicts.
+        class_prior: training frequency of each class.
+        temperature: of the fused logits, fitted on validation subjects.
+        modality_temperatures: of each modality's own logits.
+        weights: of the fusion model.
+        recogniser_weights: by name of a modality that has a recogniser.
+        trained_on: data set, its provenance sentence, subjects by side of the split, recognisers'
+            training, the resolved recipe.
+        metrics: one row an estimate and subset, on held-out subjects.
+        versions: by package name.
+        created: UTC, ISO 8601.
+        source: where it was loaded from; not written.
+    """
+
+    modality_configs: Mapping[str, Mapping[str, Any]]
+    sample_specs: Mapping[str, Mapping[str, Any]]
+    fusion_config: Mapping[str, Any]
+    target: Target
+    class_prior: Sequence[float]
+    temperature: float
+    modality_temperatures: Mapping[str, float]
+    weights: Mapping[str, Tensor]
+    recogniser_weights: Mapping[str, Mapping[str, Tensor]]
+    trained_on: Mapping[str, Any]
+    metrics: Sequence[Mapping[str, Any]]
+    versions: Mapping[str, str]
+    created: str
+    source: str = field(default="memory")
+
+    def modalities(self) -> dict[str, Modality]:
+        """Build the modalities.
+
+        Raises:
+            CheckpointError: when a class is not available, or no longer takes the samples that the
+                model was trained on.
+        """
+        built = {}
+        for name, config in self.modality_configs.items():
+            try:
+                modality = build(config, Modality)  # type: ignore[type-abstract]
+            except ConfigError as error:
+                raise self._unavailable(str(config.get("target")), error) from error
+            now, then = sample_spec(modality), dict(self.sample_specs[name])
+            if now != then:
+                raise CheckpointError(
+                    f"{self.source}: modality '{name}' was trained with {_spec_text(then)}, but "
+                    f"this installation builds {_spec_text(now)}: {_FIT}"
+                )
+            built[name] = modality
+        return built
+
+    def model(self) -> FusionModel:
+        """Build the fusion model with its trained weights, in evaluation mode.
+
+        Raises:
+            CheckpointError: as `modalities`, or when the weights do not fit.
+        """
+        modalities = self.modalities()
+        try:
+            model = build_model(modalities, self.fusion_config, self.class_prior)
+        except ConfigError as error:
+            raise self._unavailable(str(self.fusion_config.get("target")), error) from error
+        self._load(model, self.weights, "the fusion model")
+        return model.eval()
+
+    def estimator(self) -> Estimator:
+        """Return the trained model as a function of ticks."""
+        return Estimator(self.model(), self.target, self.temperature, self.modality_temperatures)
+
+    def recognise(self) -> dict[str, Recognise]:
+        """Return the trained recogniser of each modality that has one."""
+        functions: dict[str, Recognise] = {}
+        modalities = self.modalities()
+        for name, weights in self.recogniser_weights.items():
+            module = modalities[name].recogniser() if name in modalities else None
+            if module is None:
+                raise CheckpointError(
+                    f"{self.source}: it holds a recogniser for '{name}', but that modality has "
+                    f"none here: {_FIT}"
+                )
+            self._load(module, weights, f"the recogniser of '{name}'")
+            functions[name] = FrozenRecogniser(module)
+        return functions
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what an output made with this checkpoint has to say about it; no tensors."""
+        return {
+            "source": self.source,
+            "created": self.created,
+            "target": self.target.name,
+            "classes": list(self.target.classes),
+            "modalities": sorted(self.modality_configs),
+            "trained_on": {k: v for k, v in self.trained_on.items() if k != "recipe"},
+            "metrics": [dict(row) for row in self.metrics],
+            "versions": dict(self.versions),
+        }
+
+    def describe(self) -> str:
+        """Return what the checkpoint is, as text for people."""
+        subjects = dict(self.trained_on.get("subjects") or {})
+        lines = [
+            f"checkpoint    {self.source}, written {self.created} by affectfuse "
+            f"{self.versions.get('affectfuse', 'unknown')}",
+            f"target        {self.target.name}: {', '.join(self.target.classes)} (one a "
+            f"{self.target.unit}, evidence: {self.target.evidence})",
+            f"modalities    {', '.join(sorted(self.modality_configs))}",
+            f"trained on    {self.trained_on.get('dataset')}: {self.trained_on.get('provenance')}",
+            "subjects      " + ", ".join(f"{len(who)} {side}" for side, who in subjects.items()),
+            f"temperature   {self.temperature:.2f}",
+        ]
+        for row in self.metrics:
+            numbers = ", ".join(
+                f"{key} {value:.3f}" for key, value in row.items() if isinstance(value, float)
+            )
+            lines.append(
+                f"{row['estimate']:<13} {numbers} ({row['subset']} samples: {row['samples']} of "
+                f"{row['subjects']} subjects)"
+            )
+        return "\n".join(lines)
+
+    def _load(self, module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
+        try:
+            module.load_state_dict(dict(weights))
+        except RuntimeError:
+            raise CheckpointError(
+                f"{self.source}: the weights of {what} do not fit what this installation builds: "
+                f"{_FIT}"
+            ) from None
+
+    def _unavailable(self, target: str, error: ConfigError) -> CheckpointError:
+        advice = (
+            "pass --allow-custom in the folder that holds custom/, if you trust its code."
+            if target.partition(".")[0] == "custom"
+            else _FIT
+        )
+        return CheckpointError(f"{self.source} needs '{target}': {error} To use it, {advice}")
+
+
+class FrozenRecogniser:
+    """A trained recogniser as a plain function of arrays: a `Recognise`. Picklable.
+
+    Args:
+        module: (batch, *clip_shape) -> (embedding, logits); put in evaluation mode.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module.eval().requires_grad_(False)
+
+    @torch.inference_mode()
+    def __call__(self, clip: Array) -> tuple[Array, Array]:
+        """Recognise one clip (*clip_shape) -> embedding (embedding,), probabilities (class,)."""
+        embedding, logits = self._module(torch.from_numpy(clip.astype("float32"))[None])
+        return embedding[0].numpy(), torch.softmax(logits[0], -1).numpy()
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the module's weights."""
+        return dict(self._module.state_dict())
+
+    def digest(self) -> str:
+        """Return a digest of the weights."""
+        found = hashlib.sha256()
+        for name, weight in sorted(self.weights().items()):
+            found.update(name.encode() + weight.cpu().contiguous().numpy().tobytes())
+        return found.hexdigest()
+
+
+def sample_spec(modality: Modality) -> dict[str, Any]:
+    """Return what a model relies on in a modality: shape of its samples, width of its embedding."""
+    return {
+        "sample_shape": [int(size) for size in modality.sample_shape],
+        "embedding_dim": int(modality.embedding_dim),
+    }
+
+
+def _spec_text(spec: Mapping[str, Any]) -> str:
+    return f"samples {tuple(spec['sample_shape'])} and embeddings of {spec['embedding_dim']}"
+
+
+def build_model(
+    modalities: Mapping[str, Modality], fusion: Mapping[str, Any], class_prior: Sequence[float]
+) -> FusionModel:
+    """Build an untrained model: the modalities' encoders and the configured head."""
+    head = build(
+        fusion,
+        FusionHead,  # type: ignore[type-abstract]
+        embedding_dims={name: modality.embedding_dim for name, modality in modalities.items()},
+        class_prior=torch.tensor(list(class_prior), dtype=torch.float32),
+    )
+    return FusionModel(
+        {name: modality.encoder() for name, modality in sorted(modalities.items())},
+        {name: modality.sample_shape for name, modality in modalities.items()},
+        head,
+    )
+
+
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint: all of it or, when that fails, nothing.
+
+    Raises:
+        OutputError: when the file cannot be written.
+    """
+    content = {f.name: getattr(checkpoint, f.name) for f in fields(checkpoint)}
+    del content["source"]
+    content["target"] = {f.name: getattr(checkpoint.target, f.name) for f in fields(Target)}
+    content = {"format": FORMAT, "format_version": FORMAT_VERSION, **_plain(content)}
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file: all of it or, when that fails, nothing. Its folder is made when missing.
+
+    Files and new folders are readable by their owner alone.
+
+    Raises:
+        OutputError: when the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror}. Choose a folder you may write to."
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return the value in the few types that `weights_only` loading allows, tensors on the CPU."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().clone()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise TypeError(f"a checkpoint cannot hold a {type(value).__name__}")
+
+
+def load_checkpoint(path_or_name: str | Path) -> Checkpoint:
+    """Load a checkpoint from a file, or the embedded one by its name, 'demo'.
+
+    Nothing in the file is run, and no class is imported before the checkpoint is used.
+
+    Raises:
+        CheckpointError: when it is not there, not a checkpoint, or of another format version.
+    """
+    path = Path(path_or_name)
+    if str(path_or_name) == DEMO:
+        path = Path(__file__).parent / "checkpoints" / "demo.pt"
+    if not path.is_file():
+        what = f"no checkpoint at {path}" if not path.exists() else f"{path} is not a file"
+        raise CheckpointError(
+            f"{what}: give the checkpoint.pt that 'affectfuse train' wrote, or '{DEMO}'."
+        )
+    content = _read(path)
+    found = content.pop("format_version", None)
+    if found != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path} has format version {found}, written by affectfuse "
+            f"{dict(content.get('versions') or {}).get('affectfuse', 'unknown')}; affectfuse "
+            f"{__version__} reads version {FORMAT_VERSION}: {_FIT}"
+        )
+    known = {f.name for f in fields(Checkpoint)} - {"source"}
+    if set(content) != known:
+        wrong = sorted(set(content) ^ known)[0]
+        state = "lacks" if wrong in known else "has the unknown part"
+        raise CheckpointError(f"{path} {state} '{wrong}': {_FIT}")
+    target = content.pop("target")
+    target["classes"] = tuple(target["classes"])
+    return Checkpoint(target=Target(**target), source=str(path_or_name), **content)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    refusal = (
+        f"{path} is not an affectfuse checkpoint: give the checkpoint.pt that 'affectfuse train' "
+        f"wrote, or '{DEMO}'."
+    )
+    if not zipfile.is_zipfile(path):
+        raise CheckpointError(refusal)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds for a file that is not its own
+        raise CheckpointError(refusal) from error
+    if not isinstance(content, dict) or content.pop("format", None) != FORMAT:
+        raise CheckpointError(refusal)
+    return content

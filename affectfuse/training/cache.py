@@ -1,0 +1,175 @@
+"""What was extracted from a recording, kept on disk by the recording's content and configuration.
+
+A cached file is written whole or not at all, so an interrupted run goes on where it stopped. Its
+name is a digest of everything that decides what is in it; whatever changes, it is made anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+import torch
+
+import affectfuse
+from affectfuse.checkpoint import write_whole
+from affectfuse.containers import Array
+from affectfuse.datasets.base import Progress
+from affectfuse.errors import AffectFuseError
+
+__all__ = [
+    "Extracted",
+    "Task",
+    "digest",
+    "digest_code",
+    "digest_recording",
+    "package_versions",
+    "run_tasks",
+]
+
+Extracted = dict[str, Array]
+Task = tuple[str, Path, Callable[[], Extracted]]
+"""What it is about, the cached file, and the picklable function that makes what goes into it."""
+
+_EDGE_BYTES = 1 << 20
+_SOURCES = ("containers.py", "extraction.py", "signals", "recording")
+_PACKAGES = (
+    "mediapipe",
+    "av",
+    "numpy",
+    "scipy",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+
+
+def digest(facts: Mapping[str, Any]) -> str:
+    """Return a short digest of facts that JSON can hold."""
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def digest_recording(path: Path) -> str:
+    """Return a digest of a recording: size, time of change, first and last MiB; by file.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    found = hashlib.sha256()
+    for file in files:
+        facts = file.stat()
+        found.update(f"{file.name} {facts.st_size} {facts.st_mtime_ns}".encode())
+        with file.open("rb") as opened:
+            found.update(opened.read(_EDGE_BYTES))
+            opened.seek(max(0, facts.st_size - _EDGE_BYTES))
+            found.update(opened.read(_EDGE_BYTES))
+    return found.hexdigest()
+
+
+@cache
+def digest_code(classes: frozenset[type]) -> str:
+    """Return a digest of the code that extracts: affectfuse's, the given classes', the libraries'.
+
+    A class stands for all Python files beside its own.
+    """
+    package = Path(affectfuse.__file__).parent
+    roots = [package / name for name in _SOURCES]
+    roots += sorted({Path(inspect.getfile(cls)).parent for cls in classes})
+    found = hashlib.sha256(json.dumps(package_versions()).encode())
+    for root in roots:
+        for file in sorted(root.glob("*.py")) if root.is_dir() else [root]:
+            found.update(file.name.encode() + file.read_bytes())
+    return found.hexdigest()
+
+
+def package_versions(names: Iterable[str] = _PACKAGES) -> dict[str, str]:
+    """Return the installed versions of affectfuse and of those packages that are installed."""
+    found = {"affectfuse": affectfuse.__version__}
+    for name in names:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def run_tasks(
+    tasks: Sequence[Task], workers: int, what: str, progress: Progress | None = None
+) -> tuple[dict[str, Extracted], dict[str, str]]:
+    """Return what each task's cached file holds, making first the files that are missing.
+
+    Args:
+        tasks: in the order wanted.
+        workers: processes to run at once; with 1 the tasks run in this process.
+        what: named in the progress.
+        progress: told how many are done.
+
+    Returns:
+        what was extracted and, for tasks that failed with an error of the recording, the reason;
+        both by the task's name.
+    """
+    done = {name: known for name, file, _ in tasks if (known := _load(file)) is not None}
+    missing = [task for task in tasks if task[0] not in done]
+    failed: dict[str, str] = {}
+    if progress:
+        progress(what, len(done), len(tasks))
+    for (name, file, _), reason in _run(missing, workers):
+        extracted = _load(file) if reason is None else None
+        if extracted is None:
+            failed[name] = reason or "what was extracted could not be read back"
+        else:
+            done[name] = extracted
+        if progress:
+            progress(what, len(done) + len(failed), len(tasks))
+    return {name: done[name] for name, _, _ in tasks if name in done}, failed
+
+
+def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, str | None]]:
+    workers = min(workers, len(tasks))
+    if workers <= 1:
+        for task in tasks:
+            yield task, _make(task[1], task[2])
+        return
+    # Spawned, not forked: neither torch nor MediaPipe survives a fork with its threads.
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread)
+    try:
+        futures = {pool.submit(_make, task[1], task[2]): task for task in tasks}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _make(file: Path, extract: Callable[[], Extracted]) -> str | None:
+    """Extract into the file; return why the recording could not be used, or None."""
+    try:
+        extracted = extract()
+    except (AffectFuseError, OSError) as error:
+        return " ".join(str(error).split())
+    write_whole(file, safetensors.numpy.save(_contiguous(extracted.items())))
+    return None
+
+
+def _contiguous(items: Iterable[tuple[str, Array]]) -> Extracted:
+    return {name: array if array.flags.c_contiguous else array.copy() for name, array in items}
+
+
+def _load(file: Path) -> Extracted | None:
+    try:
+        return safetensors.numpy.load_file(file)
+    except (OSError, safetensors.SafetensorError):
+        return None  # not there, or damaged: it is made again

@@ -1,0 +1,298 @@
+"""Samples and clips of a data set, cut by the same streaming extractors that run live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectfuse.containers import Array, Clip, Interval, Target, Tick
+from affectfuse.datasets.base import DatasetItem, Progress
+from affectfuse.errors import DatasetError, did_you_mean
+from affectfuse.extraction import extract_recording
+from affectfuse.fusion.estimator import usable
+from affectfuse.modalities.base import Modality, Recognise
+from affectfuse.training.cache import (
+    Extracted,
+    Task,
+    digest,
+    digest_code,
+    digest_recording,
+    run_tasks,
+)
+
+__all__ = ["ClipTable", "SampleCollector", "SampleTable", "label_ticks"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SampleTable:
+    """The labelled ticks of many recordings, one row a tick.
+
+    Attributes:
+        samples: by modality (row, *sample_shape) float32; zeros where absent.
+        present: by modality (row,) bool.
+        quality: by modality (row,) float32 in [0, 1].
+        labels: (row,) index of the class.
+        subjects: (row,) who.
+        keys: (row,) which recording.
+        times_s: (row,) time of the tick, the end of its window.
+    """
+
+    samples: Mapping[str, Array]
+    present: Mapping[str, Array]
+    quality: Mapping[str, Array]
+    labels: Array
+    subjects: Array
+    keys: Array
+    times_s: Array
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: Array) -> SampleTable:
+        """Return some rows, given by a mask or by indices."""
+        chosen: dict[str, Any] = {}
+        for f in fields(self):
+            value = getattr(self, f.name)
+            by_name = isinstance(value, Mapping)
+            chosen[f.name] = {k: v[rows] for k, v in value.items()} if by_name else value[rows]
+        return SampleTable(**chosen)
+
+    def of_subjects(self, subjects: Iterable[str]) -> SampleTable:
+        """Return the rows of some subjects."""
+        return self.take(np.isin(self.subjects, list(subjects)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipTable:
+    """Labelled clips, one row a clip: arrays (row, *clip_shape), and who and what they show."""
+
+    arrays: Array
+    labels: Array
+    subjects: Array
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def of_subjects(self, subjects: Iterable[str]) -> ClipTable:
+        """Return the rows of some subjects."""
+        rows = np.isin(self.subjects, list(subjects))
+        return ClipTable(self.arrays[rows], self.labels[rows], self.subjects[rows])
+
+
+def label_ticks(
+    times_s: Array, labels: Sequence[Interval], classes: Sequence[str], settle_s: float
+) -> Array:
+    """Return the class index of each tick (time,), -1 where it has none.
+
+    A tick has the label of the interval in which its window ends (onset < time <= offset), unless
+    the label is newer than `settle_s`: a sample looks back, and would mix two labels.
+    """
+    found = np.full(len(times_s), -1, np.int64)
+    for interval in labels:
+        inside = (times_s > interval.onset_s) & (times_s <= interval.offset_s)
+        found[inside & (times_s >= interval.onset_s + settle_s)] = classes.index(interval.label)
+    return found
+
+
+class SampleCollector:
+    """Extracts what training needs from the recordings of a data set, each recording once.
+
+    A recording that cannot be read is skipped and noted in `skipped`, by key with the reason.
+
+    Args:
+        modalities: by name.
+        configs: the config of each, part of what a cached extraction is found by.
+        cache: folder for the cached extractions, made readable by its owner alone.
+        workers: processes that extract at once.
+        progress: told how many recordings are done.
+    """
+
+    def __init__(
+        self,
+        modalities: Mapping[str, Modality],
+        configs: Mapping[str, Mapping[str, Any]],
+        cache: Path,
+        workers: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
+        self.skipped: dict[str, str] = {}
+        self._modalities = dict(modalities)
+        self._configs = dict(configs)
+        self._cache = cache
+        self._workers = workers
+        self._progress = progress
+
+    def samples(
+        self,
+        items: Sequence[DatasetItem],
+        target: Target,
+        *,
+        recognise: Mapping[str, Recognise] | None = None,
+        recogniser_digest: str = "",
+        settle_s: float = 0.0,
+    ) -> SampleTable:
+        """Return the labelled ticks of the recordings.
+
+        Args:
+            items: the recordings.
+            target: whose classes the labels are.
+            recognise: the trained recogniser of each modality that has one.
+            recogniser_digest: of the recognisers' weights.
+            settle_s: how long after a label's onset ticks are left out.
+
+        Raises:
+            DatasetError: for a label that is no class of the target, or when no tick is labelled.
+        """
+        items = [item for item in items if item.labels]
+        for item in items:
+            _check_labels(item.key, item.labels, target)
+        facts = {"recognisers": recogniser_digest}
+        found = self._run(
+            "reading samples",
+            {
+                item.key: (
+                    item.path,
+                    partial(_extract_ticks, item.path, self._modalities, dict(recognise or {})),
+                    facts,
+                )
+                for item in items
+            },
+            list(self._modalities),
+        )
+        parts = [
+            self._rows(item, found[item.key], target, settle_s)
+            for item in items
+            if item.key in found
+        ]
+        if not sum(map(len, parts)):
+            raise DatasetError(f"no labelled sample in {self._account(len(items))}")
+        return _join(parts)
+
+    def clips(self, items: Sequence[DatasetItem], modality: str) -> ClipTable:
+        """Return the clips that a modality's extractor cuts at the annotated intervals.
+
+        Raises:
+            DatasetError: for a label that is no class of the recogniser, or when there is no clip.
+        """
+        built = self._modalities[modality]
+        target = built.recogniser_target
+        if target is None:
+            raise ValueError(f"modality '{modality}' names no target for its recogniser")
+        coded = {item.key: item for item in items if item.annotations.get(modality)}
+        sources = {}
+        for key, item in coded.items():
+            intervals = item.annotations[modality]
+            _check_labels(key, intervals, target)
+            extract = partial(_extract_clips, item.path, built, intervals, target.classes)
+            written = [(i.onset_s, i.apex_s, i.offset_s, i.label) for i in intervals]
+            sources[key] = (item.path, extract, {"annotations": written})
+        found = self._run("reading clips", sources, [modality])
+        arrays = [found[key]["arrays"] for key in found if len(found[key]["labels"])]
+        if not arrays:
+            raise DatasetError(f"no clip of '{modality}' in {self._account(len(items))}")
+        return ClipTable(
+            np.concatenate(arrays),
+            np.concatenate([found[key]["labels"] for key in found]),
+            np.concatenate([[coded[k].subject] * len(found[k]["labels"]) for k in found]),
+        )
+
+    def _run(
+        self,
+        what: str,
+        sources: Mapping[str, tuple[Path, partial[Extracted], Mapping[str, Any]]],
+        names: Sequence[str],
+    ) -> dict[str, Extracted]:
+        common = {
+            "what": what,
+            "modalities": {name: self._configs[name] for name in sorted(names)},
+            "code": digest_code(frozenset(type(self._modalities[name]) for name in names)),
+        }
+        tasks: list[Task] = []
+        for key, (path, extract, facts) in sources.items():
+            try:
+                name = digest({**common, **facts, "recording": digest_recording(path)})
+            except OSError as error:
+                self.skipped[key] = f"cannot read {path}: {error.strerror}"
+            else:
+                tasks.append((key, self._cache / f"{name}.safetensors", extract))
+        found, failed = run_tasks(tasks, self._workers, what, self._progress)
+        self.skipped |= failed
+        return found
+
+    def _rows(
+        self, item: DatasetItem, ticks: Extracted, target: Target, settle_s: float
+    ) -> SampleTable:
+        times_s = ticks["times_s"]
+        labels = label_ticks(times_s, item.labels, target.classes, settle_s)
+        table = SampleTable(
+            {name: ticks[f"samples.{name}"] for name in self._modalities},
+            {name: ticks[f"present.{name}"] for name in self._modalities},
+            {name: ticks[f"quality.{name}"] for name in self._modalities},
+            labels,
+            np.full(len(labels), item.subject),
+            np.full(len(labels), item.key),
+            times_s,
+        )
+        return table.take(labels >= 0)
+
+    def _account(self, recordings: int) -> str:
+        first = next(iter(self.skipped.items()), None)
+        why = f"; {len(self.skipped)} skipped, the first: {first[0]}: {first[1]}" if first else ""
+        return f"{recordings} recordings{why}: check the data set's labels and recordings."
+
+
+def _check_labels(key: str, intervals: Iterable[Interval], target: Target) -> None:
+    for interval in intervals:
+        if interval.label not in target.classes:
+            raise DatasetError(
+                f"recording '{key}' has the label '{interval.label}', which is no class of "
+                f"'{target.name}'. {did_you_mean(interval.label, target.classes)}"
+            )
+
+
+def _extract_ticks(
+    path: Path, modalities: Mapping[str, Modality], recognise: Mapping[str, Recognise]
+) -> Extracted:
+    readings = extract_recording(path, modalities, recognise=recognise)
+    ticks = [reading for reading in readings if isinstance(reading, Tick)]
+    rows: Extracted = {"times_s": np.array([tick.time_s for tick in ticks], np.float64)}
+    for name, modality in modalities.items():
+        arrays = np.zeros((len(ticks), *modality.sample_shape), np.float32)
+        present = np.zeros(len(ticks), bool)
+        quality = np.zeros(len(ticks), np.float32)
+        for row, tick in enumerate(ticks):
+            sample = tick.samples.get(name)
+            if usable(sample):
+                assert sample is not None
+                arrays[row], present[row], quality[row] = sample.array, True, sample.quality
+        rows |= {f"samples.{name}": arrays, f"present.{name}": present, f"quality.{name}": quality}
+    return rows
+
+
+def _extract_clips(
+    path: Path, modality: Modality, intervals: Sequence[Interval], classes: Sequence[str]
+) -> Extracted:
+    name = modality.name
+    readings = extract_recording(path, {name: modality}, annotations={name: intervals})
+    clips = [r for r in readings if isinstance(r, Clip) and np.isfinite(r.array).all()]
+    return {
+        "arrays": np.stack([c.array for c in clips]) if clips else np.zeros(0, np.float32),
+        "labels": np.array([classes.index(c.interval.label) for c in clips], np.int64),
+    }
+
+
+def _join(parts: Sequence[SampleTable]) -> SampleTable:
+    joined: dict[str, Any] = {}
+    for f in fields(SampleTable):
+        values = [getattr(part, f.name) for part in parts]
+        joined[f.name] = (
+            {name: np.concatenate([value[name] for value in values]) for name in values[0]}
+            if isinstance(values[0], Mapping)
+            else np.concatenate(values)
+        )
+    return SampleTable(**joined)
