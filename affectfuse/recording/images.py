@@ -22,6 +22,8 @@ __all__ = ["RgbConverter"]
 
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
+_UNSPECIFIED = 2  # read as BT.601, as every player does
+
 
 def _from_yuv(red: float, blue: float) -> Array:
     """Return the matrix from (Y, U, V) to RGB for the luma weights of red and blue."""
@@ -55,15 +57,16 @@ class RgbConverter:
             and frame.width % 2 == frame.height % 2 == 0
             and frame.color_range != ColorRange.JPEG
         )
-        if plain and frame.colorspace in (Colorspace.ITU601, Colorspace.SMPTE170M, 2):
-            return cv2.cvtColor(frame.to_ndarray(), cv2.COLOR_YUV2RGB_I420)
-        if plain and frame.colorspace == Colorspace.ITU709:
+        if plain and frame.colorspace in (Colorspace.ITU601, Colorspace.SMPTE170M, _UNSPECIFIED):
+            image: Array = cv2.cvtColor(frame.to_ndarray(), cv2.COLOR_YUV2RGB_I420)
+        elif plain and frame.colorspace == Colorspace.ITU709:
             image = cv2.cvtColor(frame.to_ndarray(), cv2.COLOR_YUV2RGB_I420)
-            return cv2.transform(image, _BT601_TO_BT709)
-        exact: Any = self._reformatter.reformat(
-            frame, format="rgb24", interpolation=_EXACT, dst_color_range=ColorRange.JPEG
-        )
-        image: Array = exact.to_ndarray()
+            image = cv2.transform(image, _BT601_TO_BT709)
+        else:
+            exact = self._reformatter.reformat(
+                frame, format="rgb24", interpolation=_EXACT, dst_color_range=ColorRange.JPEG
+            )
+            image = exact.to_ndarray()
         return image
 
 

@@ -1,0 +1,245 @@
+"""Following one person's face through a recording."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+
+from affectfuse.containers import Array, Face, Frame
+from affectfuse.errors import ConfigError
+from affectfuse.recording.meshes import Detection, Generation, Mesh, load_mesh
+from affectfuse.recording.quiet import quiet_stderr
+
+__all__ = ["FaceTracker"]
+
+_WORK_PX = 640  # landmarks are found in an image at most this large
+_CHECK_S = 0.5  # the detector looks this often at a face that is followed,
+_DOUBT_S = 0.1  # this often when it saw none there,
+_PATIENCE_S = 1.0  # and gives it up after so long
+_SURE = 0.65  # score from which a face is taken
+_RIVAL = 2.0  # times the area from which another face takes over
+_REACH = 0.25  # how far from the chosen point a face may be, in frame diagonals
+_MEMORY_S = 5.0  # how long the place of a lost face is remembered
+
+
+class FaceTracker:
+    """Adds the face to each frame of one recording; a context manager, one per recording.
+
+    A face is taken when the detector is sure of it (score at least 0.65; false alarms were seen at
+    0.51 to 0.61, true faces from 0.82), then MediaPipe follows its landmarks from frame to frame.
+    Every half second the detector looks again, over the whole frame: a track under which it has
+    seen no face for a second is given up (following can drift onto things that are no face); with
+    `choose='largest'`, a face of twice the area, seen twice, takes over. All by the frames' own
+    times, so that a replay gives the same faces.
+
+    `Face.visibility` is the share of the landmarks that lie inside the frame, times how far the
+    face is turned to the camera: the cosine of the angle between its plane (through outer eye
+    corners, forehead and chin) and the image's. It tells nothing of shadow, blur or a hand.
+
+    Args:
+        choose: 'largest', or 'x,y' in shares of the frame's width and height: the face nearest to
+            that point, at most a quarter of the frame's diagonal away. The same person is kept
+            until lost; after a loss of less than 5 s, the face where the lost one was comes first.
+        generation: MediaPipe's interface, 'solutions' or 'tasks'; None for what is installed.
+        bundle: file or folder of `face_landmarker.task`; None to look for it (see `find_bundle`).
+
+    Raises:
+        ConfigError: when `choose` is neither form.
+    """
+
+    def __init__(
+        self,
+        *,
+        choose: str = "largest",
+        generation: Generation | None = None,
+        bundle: str | Path | None = None,
+    ) -> None:
+        self._point = _point(choose)
+        self._wanted: tuple[Generation | None, str | Path | None] = (generation, bundle)
+        self._mesh: Mesh | None = None
+        self._following = self._rivalled = False
+        self._box: Detection | None = None  # of the face last seen, at _last_s
+        self._last_s = self._checked_s = self._confirmed_s = -math.inf
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release MediaPipe's graphs."""
+        if self._mesh is not None:
+            self._mesh.close()
+            self._mesh = None
+
+    @property
+    def generation(self) -> Generation:
+        """Which of MediaPipe's interfaces is used."""
+        return self._loaded().generation
+
+    def _loaded(self) -> Mesh:
+        if self._mesh is None:
+            self._mesh = load_mesh(*self._wanted)
+        return self._mesh
+
+    def track(self, frame: Frame) -> Frame:
+        """Return the frame with its face, or with None when there is none; in order of time.
+
+        Raises:
+            ModelNotFoundError: at the first frame, when MediaPipe's bundle cannot be found.
+        """
+        image, time_s = _reduced(frame.image), frame.time_s
+        landmarks = self._follow(image, time_s) if self._following else None
+        if landmarks is None:
+            landmarks = self._acquire(image, time_s)
+        self._following = landmarks is not None
+        if landmarks is None:
+            return replace(frame, face=None)
+        self._box, self._last_s = _bounds(landmarks), time_s
+        height, width = frame.image.shape[:2]
+        points = landmarks * np.array([width, height, width], np.float32)
+        return replace(frame, face=Face(points, _visibility(landmarks, points)))
+
+    def _follow(self, image: Array, time_s: float) -> Array | None:
+        """Return the landmarks of the face followed so far, or None when it is lost."""
+        mesh = self._loaded()
+        landmarks = mesh.follow(image, time_s)
+        if landmarks is None:
+            return None
+        # MediaPipe jumps to another face, unasked, when it loses the one it follows.
+        same = self._box is not None and _overlap(_bounds(landmarks), self._box)
+        if same and self._holds(image, _bounds(landmarks), time_s):
+            return landmarks
+        mesh.forget(time_s)
+        return None
+
+    def _holds(self, image: Array, box: Detection, time_s: float) -> bool:
+        """Let the detector say, when it is time, whether the face is there and still the one."""
+        doubted = self._checked_s > self._confirmed_s
+        if time_s < self._checked_s + (_DOUBT_S if doubted else _CHECK_S):
+            return True
+        self._checked_s = time_s
+        detections = self._loaded().detect(image)
+        own = [detection for detection in detections if _overlap(detection, box)]
+        if not own:
+            return time_s < self._confirmed_s + _PATIENCE_S
+        self._confirmed_s = time_s
+        area = _RIVAL * max(detection.area for detection in own)
+        rivalled = self._point is None and any(
+            detection.area > area and detection.score >= _SURE for detection in detections
+        )
+        if rivalled and self._rivalled:
+            self._box = None
+            return False
+        self._rivalled = rivalled
+        return True
+
+    def _acquire(self, image: Array, time_s: float) -> Array | None:
+        """Look for the wanted face in the whole image and return its landmarks, or None."""
+        mesh = self._loaded()
+        detections = [face for face in mesh.detect(image) if face.score >= _SURE]
+        wanted = self._wanted_of(detections, image.shape[1] / image.shape[0], time_s)
+        if wanted is None:
+            return None
+        if len(detections) > 1:
+            image = _only(wanted, image)
+        with quiet_stderr():
+            landmarks = mesh.follow(image, time_s)
+        if landmarks is None:
+            return None
+        if not _overlap(_bounds(landmarks), wanted):
+            mesh.forget(time_s)
+            return None
+        self._checked_s = self._confirmed_s = time_s
+        self._rivalled = False
+        return landmarks
+
+    def _wanted_of(
+        self, detections: list[Detection], aspect: float, time_s: float
+    ) -> Detection | None:
+        before = self._box if time_s <= self._last_s + _MEMORY_S else None
+        same = [face for face in detections if before is not None and _overlap(face, before)]
+        if same or self._point is None:
+            return max(same or detections, key=lambda face: face.area, default=None)
+        x, y = self._point
+
+        def distance(face: Detection) -> float:
+            away = math.hypot((face.centre[0] - x) * aspect, face.centre[1] - y)
+            return away / math.hypot(aspect, 1)
+
+        near = [face for face in detections if distance(face) <= _REACH]
+        return min(near, key=distance, default=None)
+
+
+def _point(choose: str) -> tuple[float, float] | None:
+    if choose == "largest":
+        return None
+    try:
+        x, y = (float(part) for part in choose.split(","))
+    except ValueError:
+        x = y = math.nan
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        raise ConfigError(
+            f"'{choose}' chooses no face; give 'largest', or the place of the face as 'x,y' in "
+            "shares of the frame's width and height, such as '0.25,0.5'."
+        )
+    return x, y
+
+
+def _reduced(image: Array) -> Array:
+    scale = _WORK_PX / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _bounds(landmarks: Array) -> Detection:
+    left, top = landmarks[:, :2].min(axis=0).tolist()
+    right, bottom = landmarks[:, :2].max(axis=0).tolist()
+    return Detection(left, top, right, bottom, 1.0)
+
+
+def _overlap(one: Detection, other: Detection) -> bool:
+    """Return whether two boxes share at least a third of the smaller one's area."""
+    width = min(one.right, other.right) - max(one.left, other.left)
+    height = min(one.bottom, other.bottom) - max(one.top, other.top)
+    return width > 0 and height > 0 and 3 * width * height >= min(one.area, other.area)
+
+
+def _only(face: Detection, image: Array) -> Array:
+    """Return the image with everything black but a face and half its size around it."""
+    height, width = image.shape[:2]
+    x_margin, y_margin = (face.right - face.left) / 2, (face.bottom - face.top) / 2
+    rows = slice(
+        max(0, int((face.top - y_margin) * height)), int((face.bottom + y_margin) * height)
+    )
+    columns = slice(
+        max(0, int((face.left - x_margin) * width)), int((face.right + x_margin) * width)
+    )
+    masked = np.zeros_like(image)
+    masked[rows, columns] = image[rows, columns]
+    return masked
+
+
+def _visibility(landmarks: Array, points: Array) -> float:
+    inside = ((landmarks[:, :2] >= 0) & (landmarks[:, :2] <= 1)).all(axis=1).mean()
+    across, down = points[_LEFT_CORNER] - points[_RIGHT_CORNER], points[_CHIN] - points[_TOP]
+    normal = np.cross(across, down)
+    turned = max(0.0, normal[2] / max(np.linalg.norm(normal), 1e-9))
+    return float(inside * turned)
+
+
+_RIGHT_CORNER, _LEFT_CORNER = 33, 263  # outer corners of the eyes
+_TOP, _CHIN = 10, 152
