@@ -21,6 +21,7 @@ __all__ = ["INTEROCULAR_SHARE", "AlignedFace", "FaceAligner"]
 INTEROCULAR_SHARE = 0.34
 """Distance between the eye centres in the crop, as a share of the crop's side."""
 _EYE_LINE_SHARE = 0.33
+_STABLE = np.array(STABLE)
 _TEMPLATE = np.array(
     [
         (-0.74, 0.00), (-0.27, 0.02), (0.27, 0.02), (0.74, 0.00),  # eye corners
@@ -63,7 +64,7 @@ class AlignedFace:
     @property
     def interocular_px(self) -> float:
         """Distance between the eye centres in the crop, in pixels."""
-        return INTEROCULAR_SHARE * self.crop.shape[0]
+        return INTEROCULAR_SHARE * float(self.crop.shape[0])
 
 
 class FaceAligner:
@@ -117,7 +118,7 @@ class FaceAligner:
 
         A point of the template at t (interocular distances) lies at middle + t * vector.
         """
-        points = face.landmarks[STABLE, :2].astype(np.float64)
+        points = face.landmarks[_STABLE, :2].astype(np.float64)
         points_complex = points[:, 0] + 1j * points[:, 1]
         vector = complex(self._fit @ points_complex)
         return complex(points_complex.mean()) - vector * self._template_mean, vector
@@ -130,7 +131,11 @@ class FaceAligner:
             self._smooth, self._speed = self._raw, (0j, 0j)
             return self._smooth
         gain = _gain(_SPEED_CUTOFF_HZ, step_s)
-        self._speed = tuple(s + gain * (m / step_s - s) for s, m in zip(self._speed, motion))  # type: ignore[assignment]
+        shifting, turning = self._speed
+        self._speed = (
+            shifting + gain * (motion[0] / step_s - shifting),
+            turning + gain * (motion[1] / step_s - turning),
+        )
         if self.smoothing_s > 0:
             speed = math.hypot(abs(self._speed[0]), abs(self._speed[1]))
             rest_hz = 1.0 / (2.0 * math.pi * self.smoothing_s)

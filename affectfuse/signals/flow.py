@@ -25,26 +25,19 @@ __all__ = [
     "sample_field",
 ]
 
-FlowName = Literal["dis_ultrafast", "dis_fast", "dis_medium", "farneback", "tvl1"]
+FlowName = Literal["dis", "dis_medium", "farneback", "tvl1"]
 FlowMethod = Callable[[Array, Array], Array]
-"""Takes two grey images, uint8 (height, width), and returns the flow from the first to the second."""
+"""Takes two grey images, uint8 (height, width); returns the flow from the first to the second."""
 
-_DIS = {
-    "dis_ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
-    "dis_fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
-    "dis_medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-}
-FLOW_METHODS: tuple[FlowName, ...] = (
-    "dis_ultrafast",
-    "dis_fast",
-    "dis_medium",
-    "farneback",
-    "tvl1",
-)
+FLOW_METHODS: tuple[FlowName, ...] = ("dis", "dis_medium", "farneback", "tvl1")
 
 
 def flow_method(name: FlowName) -> FlowMethod:
     """Return an optical flow method by name.
+
+    'dis' is the ultrafast preset taken down to half the image's size (the preset stops at a
+    quarter) with 8 iterations: on displacements of a pixel or two it has nearly the signal to noise
+    of 'dis_medium' at a quarter of its time.
 
     References: DIS, Kroeger et al. 2016, doi:10.1007/978-3-319-46493-0_29; Farneback 2003,
     doi:10.1007/3-540-45103-X_50; TV-L1, Zach, Pock and Bischof 2007,
@@ -53,21 +46,27 @@ def flow_method(name: FlowName) -> FlowMethod:
     Raises:
         ValueError: for a name that is not in `FLOW_METHODS`.
     """
-    if name in _DIS:
-        dis = cv2.DISOpticalFlow_create(_DIS[name])
-        return lambda first, second: dis.calc(first, second, None)
+    library: Any = cv2
+    if name == "dis":
+        quick = library.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        quick.setFinestScale(1)
+        quick.setGradientDescentIterations(8)
+        return lambda first, second: quick.calc(first, second, None)
+    if name == "dis_medium":
+        medium = library.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        return lambda first, second: medium.calc(first, second, None)
     if name == "farneback":
         return _farneback
     if name == "tvl1":
-        tvl1: Any = cv2.optflow.DualTVL1OpticalFlow_create()
+        tvl1 = library.optflow.DualTVL1OpticalFlow_create()
         return lambda first, second: tvl1.calc(first, second, None)
     allowed = ", ".join(f"'{known}'" for known in FLOW_METHODS)
     raise ValueError(f"flow method is '{name}'; allowed: {allowed}")
 
 
 def _farneback(first: Array, second: Array) -> Array:
-    flow: Array = cv2.calcOpticalFlowFarneback(first, second, None, 0.5, 3, 15, 3, 5, 1.1, 0)
-    return flow
+    start = np.zeros((*first.shape, 2), np.float32)
+    return cv2.calcOpticalFlowFarneback(first, second, start, 0.5, 3, 15, 3, 5, 1.1, 0)
 
 
 def optical_strain(flow: Array) -> Array:
@@ -93,9 +92,9 @@ def sample_field(field: Array, points: Array) -> Array:
 
     Points outside take the value at the border.
     """
-    maps = points.astype(np.float32)[:, None, :]
-    values = cv2.remap(field, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return values[:, 0].astype(np.float64)  # type: ignore[no-any-return]
+    x, y = points.astype(np.float32).T[:, :, None]
+    values = cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values[:, 0], dtype=np.float64)
 
 
 def rigid_basis(points: Array) -> Array:
