@@ -1,0 +1,162 @@
+"""The photograph, framed: the picture that is animated, its landmarks and the maps on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from affectfuse.containers import Array, Frame
+from affectfuse.errors import DatasetError
+from affectfuse.recording.faces import FaceTracker
+from affectfuse.recording.landmarks import LEFT_EYE, RIGHT_EYE
+
+__all__ = ["Portrait", "frame_portrait", "load_photo", "warp"]
+
+_SHORTEST_PX = 20  # a face with less between its eyes gives nothing to animate
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """A framed photograph with its face.
+
+    Head coordinates (u, v) have their origin between the eyes and the interocular distance as
+    their unit; u runs along the line of the eyes to the image's right, v down the face.
+
+    Attributes:
+        image: (height, width, 3) float32, RGB in grey levels.
+        landmarks: (478, 3) in pixels of the image, z in the same unit.
+    """
+
+    image: Array
+    landmarks: Array
+
+    @property
+    def eyes(self) -> tuple[Array, Array]:
+        """Middle of the corners of the right and of the left eye, (2,) pixels each."""
+        right = self.landmarks[[RIGHT_EYE[0], RIGHT_EYE[8]], :2].mean(0)
+        left = self.landmarks[[LEFT_EYE[0], LEFT_EYE[8]], :2].mean(0)
+        return right, left
+
+    @property
+    def interocular_px(self) -> float:
+        """The interocular distance: between the middles of the eyes' corners."""
+        right, left = self.eyes
+        return float(np.hypot(*(left - right)))
+
+    @property
+    def _axes(self) -> Array:
+        right, left = self.eyes
+        u = (left - right) / np.hypot(*(left - right))
+        return np.array([u, (-u[1], u[0])])
+
+    def to_head(self, pixels: Array) -> Array:
+        """Return pixels (..., 2) in head coordinates."""
+        return ((pixels - np.mean(self.eyes, axis=0)) @ self._axes.T) / self.interocular_px
+
+    def to_pixels(self, head: Array) -> Array:
+        """Return head coordinates (..., 2) in pixels."""
+        return head * self.interocular_px @ self._axes + np.mean(self.eyes, axis=0)
+
+    def vectors_to_pixels(self, vectors: Array) -> Array:
+        """Return displacements in head coordinates (..., 2) in pixels."""
+        return vectors * self.interocular_px @ self._axes
+
+    @property
+    def head_landmarks(self) -> Array:
+        """(478, 2) the landmarks in head coordinates."""
+        return self.to_head(self.landmarks[:, :2])
+
+    def grid(self) -> Array:
+        """(height, width, 2) head coordinates of every pixel."""
+        height, width = self.image.shape[:2]
+        xy = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
+        return self.to_head(xy.astype(float))
+
+
+def warp(portrait: Portrait, field: Array, at_landmarks: Array) -> Portrait:
+    """Return the portrait with what lies at x - field(x) moved to x.
+
+    Args:
+        portrait: to be warped.
+        field: (height, width, 2) displacement in head coordinates.
+        at_landmarks: (478, 2) the same field at the landmarks.
+    """
+    height, width = portrait.image.shape[:2]
+    identity = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
+    source = (identity - portrait.vectors_to_pixels(field)).astype(np.float32)
+    image = cv2.remap(
+        portrait.image, source, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
+    )
+    landmarks = portrait.landmarks.copy()
+    landmarks[:, :2] += portrait.vectors_to_pixels(at_landmarks)
+    return replace(portrait, image=image, landmarks=landmarks)
+
+
+@lru_cache(maxsize=4)
+def load_photo(path: Path | None, mirrored: bool = False) -> Portrait:
+    """Load a photograph and find its face.
+
+    Args:
+        path: of any picture OpenCV reads; None is scikit-image's astronaut, a NASA portrait of
+            Eileen Collins in the public domain.
+        mirrored: the photograph is mirrored first.
+
+    Raises:
+        DatasetError: when it cannot be read, or shows no face, or one too small to animate.
+    """
+    if path is None:
+        from skimage.data import astronaut
+
+        photo = np.asarray(astronaut())
+    else:
+        read = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        if read is None:
+            raise DatasetError(
+                f"the photograph {path} cannot be read: give a PNG or JPEG file that is there."
+            )
+        photo = cv2.cvtColor(read, cv2.COLOR_BGR2RGB)
+    photo = np.ascontiguousarray(photo[:, ::-1] if mirrored else photo)
+    with FaceTracker() as tracker:
+        face = tracker.track(Frame(0.0, photo)).face
+    name = "the default photograph" if path is None else f"the photograph {path}"
+    if face is None:
+        raise DatasetError(f"no face found in {name}: give a portrait, seen from the front.")
+    portrait = Portrait(photo.astype(np.float32), np.asarray(face.landmarks, dtype=float))
+    if portrait.interocular_px < _SHORTEST_PX:
+        raise DatasetError(
+            f"the face in {name} has {portrait.interocular_px:.0f} pixels between its eyes; "
+            f"at least {_SHORTEST_PX} are needed: give a larger picture of the face."
+        )
+    return portrait
+
+
+def frame_portrait(
+    photo: Portrait, width: int, height: int, interocular_percent: float
+) -> Portrait:
+    """Return the photograph cut and scaled to a frame, the face in its middle.
+
+    Args:
+        photo: as loaded.
+        width: of the frame in pixels.
+        height: of the frame in pixels.
+        interocular_percent: wanted interocular distance in % of the frame's width.
+    """
+    scale = interocular_percent / 100.0 * width / photo.interocular_px
+    image, landmarks = photo.image, photo.landmarks * scale
+    interpolation = cv2.INTER_LANCZOS4
+    if scale < 1:
+        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        scale = 1.0
+    middle = Portrait(image, landmarks).to_pixels(np.array([0.0, 0.5]))
+    shift = np.array([width / 2, height / 2]) - middle
+    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+    image = cv2.warpAffine(
+        image, matrix, (width, height), flags=interpolation, borderMode=cv2.BORDER_REFLECT_101
+    )
+    landmarks[:, :2] += shift
+    return Portrait(np.clip(image, 0, 255), landmarks)
