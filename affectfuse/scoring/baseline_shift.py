@@ -138,7 +138,8 @@ class BaselineShift(ScoringProtocol):
         self, tracks: Mapping[str, Track | IntervalTrack], events: Sequence[Interval]
     ) -> tuple[str, ...]:
         notes = list(event_notes(events))
-        if self.watched_by and self.watched_by not in tracks:
+        spotted = any(isinstance(track, IntervalTrack) for track in tracks.values())
+        if spotted and self.watched_by and self.watched_by not in tracks:
             notes.append(f"no track '{self.watched_by}' says when intervals could be seen")
         for earlier, later in pairwise(sorted(events, key=lambda event: event.onset_s)):
             if later.onset_s - self.baseline_s < earlier.onset_s + self.window_s:
