@@ -6,14 +6,15 @@ import os
 import shutil
 import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from affectfuse import __version__
-from affectfuse.errors import AffectFuseError, OutputError
+from affectfuse.errors import AffectFuseError, ConfigError, OutputError
 
 if TYPE_CHECKING:
     from affectfuse.progress import ScoreProgress
@@ -86,10 +87,18 @@ def score(
         recipe = load_recipe("score", overrides or ())
         check_writable(out)
         questions = read_events(events) if events else ()
+
+        def begin(opened: Recording) -> None:
+            if events:  # again, now that it is known how long the recording lasts
+                read_events(events, duration_s=opened.info.duration_s)
+            progress.expect(opened.info.duration_s)
+            _stop_on_interrupt(opened, progress)
+
         model = None
         if checkpoint:
             from affectfuse.checkpoint import load_checkpoint
 
+            _refuse_modalities(overrides or ())
             model = load_checkpoint(checkpoint)
         with ScoreProgress() as progress:
             result = score_recording(
@@ -99,12 +108,12 @@ def score(
                 events=questions,
                 replay=replay,
                 watch=progress.watch,
-                opened=lambda opened: _begin(opened, progress),
+                opened=begin,
             )
-        written = write_session(result, out, thumbnails=not no_thumbnails)
+        report = write_session(result, out, thumbnails=not no_thumbnails)
     for note in result.notes:
         typer.echo(f"note: {note}", err=True)
-    typer.echo(f"{written / 'report.html'}")
+    typer.echo(f"{report}")
 
 
 @app.command()
@@ -194,7 +203,7 @@ def cache_path() -> None:
     typer.echo(f"{cache_dir()}")
 
 
-def _custom(allow: bool) -> Any:
+def _custom(allow: bool) -> AbstractContextManager[None]:
     if not allow:
         return nullcontext()
     from affectfuse.config import custom_package
@@ -202,9 +211,17 @@ def _custom(allow: bool) -> Any:
     return custom_package(Path.cwd())
 
 
-def _begin(recording: Recording, progress: ScoreProgress) -> None:
+def _refuse_modalities(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        if override.partition("=")[0].partition(".")[0] == "modalities":
+            raise ConfigError(
+                f"'{override}' cannot go with --checkpoint: a checkpoint brings the modalities it "
+                "was trained with. Leave one of the two out."
+            )
+
+
+def _stop_on_interrupt(recording: Recording, progress: ScoreProgress) -> None:
     """From now on the first Ctrl-C stops reading and keeps what there is; the second one quits."""
-    progress.expect(recording.info.duration_s)
 
     def stop(signum: int, frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)

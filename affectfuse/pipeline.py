@@ -35,6 +35,7 @@ from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.reader import Recording, open_recording
 from affectfuse.reports.session import SessionResult
 from affectfuse.scoring.base import ScoringProtocol
+from affectfuse.scoring.events import event_notes
 
 if TYPE_CHECKING:
     from affectfuse.checkpoint import Checkpoint
@@ -86,6 +87,8 @@ def score_recording(
         info, notes, generation = recording.info, list(recording.notes), faces.generation
     protocol = build(recipe.protocol, ScoringProtocol)  # type: ignore[type-abstract]
     tracks, intervals = session.tracks(), session.intervals()
+    if events:
+        notes += event_notes(events, session.time_s)
     return SessionResult(
         source=info.source,
         duration_s=session.time_s,
