@@ -81,7 +81,8 @@ class FaceTracker:
     def close(self) -> None:
         """Release MediaPipe's graphs."""
         if self._mesh is not None:
-            self._mesh.close()
+            with quiet_stderr():
+                self._mesh.close()
             self._mesh = None
 
     @property

@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from affectfuse.containers import Array
 
@@ -22,7 +22,11 @@ __all__ = ["RgbConverter"]
 
 _EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
-_UNSPECIFIED = 2  # read as BT.601, as every player does
+# Numbers of ISO/IEC 23091-4, table 4 (PyAV names only swscale's, which differ). A video that
+# specifies none is read as BT.601, as FFmpeg does.
+_BT709 = 1
+_BT601 = (2, 5, 6)
+_FULL_RANGE = 2
 
 
 def _from_yuv(red: float, blue: float) -> Array:
@@ -55,11 +59,11 @@ class RgbConverter:
         plain = (
             frame.format.name == "yuv420p"
             and frame.width % 2 == frame.height % 2 == 0
-            and frame.color_range != ColorRange.JPEG
+            and frame.color_range != _FULL_RANGE
         )
-        if plain and frame.colorspace in (Colorspace.ITU601, Colorspace.SMPTE170M, _UNSPECIFIED):
+        if plain and frame.colorspace in _BT601:
             image: Array = cv2.cvtColor(frame.to_ndarray(), cv2.COLOR_YUV2RGB_I420)
-        elif plain and frame.colorspace == Colorspace.ITU709:
+        elif plain and frame.colorspace == _BT709:
             image = cv2.cvtColor(frame.to_ndarray(), cv2.COLOR_YUV2RGB_I420)
             image = cv2.transform(image, _BT601_TO_BT709)
         else:

@@ -169,12 +169,10 @@ def load_mesh(generation: Generation | None = None, bundle: str | Path | None = 
             "the installed MediaPipe has no 'solutions' interface; use 'tasks' or install "
             "mediapipe==0.10.21."
         )
-    mesh: Mesh
-    if (generation or available) == "solutions":
-        mesh = SolutionsMesh()
-    else:
-        mesh = TasksMesh(find_bundle(bundle))
-    with quiet_stderr():  # what is loaded at the first use, by threads of its own, is logged too
+    wanted = generation or available
+    found = find_bundle(bundle) if wanted == "tasks" else None
+    with quiet_stderr():  # all of it: MediaPipe loads, and logs, in threads of its own
+        mesh: Mesh = SolutionsMesh() if found is None else TasksMesh(found)
         mesh.detect(np.zeros((64, 64, 3), np.uint8))
         mesh.forget(0.0)
     return mesh
