@@ -11,9 +11,10 @@ import numpy as np
 
 from affectfuse.containers import Array, Frame, ModalitySample, Observation, Reading, Track
 from affectfuse.modalities.base import Extractor
-from affectfuse.modalities.heart_rate.estimator import HeartRateTracker, pulse_amplitude
 from affectfuse.modalities.heart_rate.history import History
 from affectfuse.modalities.heart_rate.regions import REGIONS, RegionReader
+from affectfuse.modalities.heart_rate.spectrum import pulse_amplitude
+from affectfuse.modalities.heart_rate.tracker import HeartRateTracker
 from affectfuse.signals.filters import remove_trend
 from affectfuse.signals.resampling import resample
 from affectfuse.signals.rppg import green, pos, windows_covering
@@ -84,7 +85,9 @@ class HeartRateExtractor(Extractor):
         if note:
             self._tracker.skip()
         else:
-            estimate = self._tracker.update(pulses[:, newest], motion[newest], s.rate_hz)
+            estimate = self._tracker.update(
+                pulses[:, newest], motion[newest], s.rate_hz, chromatic=not grey
+            )
             heart_rate_bpm, confidence = estimate.heart_rate_bpm, estimate.confidence
             weights = estimate.weights
             greens = np.stack([green(colours[newest, r]) for r in range(len(REGIONS))])
