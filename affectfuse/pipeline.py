@@ -9,12 +9,13 @@ import hashlib
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse import __version__
@@ -29,7 +30,7 @@ from affectfuse.containers import (
     Tick,
     Track,
 )
-from affectfuse.extraction import extract, observe, start
+from affectfuse.extraction import FACE_VISIBLE, extract, observe, start
 from affectfuse.modalities.base import Modality
 from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.reader import Recording, open_recording
@@ -87,6 +88,7 @@ def score_recording(
         info, notes, generation = recording.info, list(recording.notes), faces.generation
     protocol = build(recipe.protocol, ScoringProtocol)  # type: ignore[type-abstract]
     tracks, intervals = session.tracks(), session.intervals()
+    notes += _seen(tracks)
     if events:
         notes += event_notes(events, session.time_s)
     return SessionResult(
@@ -157,6 +159,17 @@ class _Session:
 
     def quality(self) -> dict[str, Track]:
         return {name: Track.join(parts) for name, parts in self._quality.items() if parts}
+
+
+def _seen(tracks: Mapping[str, Track]) -> list[str]:
+    """Return the note that an unseen face deserves."""
+    visible = tracks.get(FACE_VISIBLE)
+    if visible is None:
+        return ["the recording is shorter than a second: nothing can be said of it"]
+    share = np.nanmean(visible.values) if np.isfinite(visible.values).any() else 0.0
+    if share > 0:
+        return []
+    return ["no face was found in this recording: nothing that needs one is known"]
 
 
 def _recording_facts(recording: Recording) -> dict[str, Any]:
