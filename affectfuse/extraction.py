@@ -158,9 +158,7 @@ def extract_recording(
     """
     extractors = start(modalities, recognise, annotations)
     with open_recording(source) as recording, FaceTracker() as faces:
-        yield from extract(
-            observe(recording, modalities.values(), faces), modalities, extractors
-        )
+        yield from extract(observe(recording, modalities.values(), faces), modalities, extractors)
 
 
 def start(
