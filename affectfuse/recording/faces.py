@@ -18,7 +18,8 @@ from affectfuse.recording.quiet import quiet_stderr
 
 __all__ = ["FaceTracker"]
 
-_WORK_PX = 640  # landmarks are found in an image at most this large
+_LARGE_PX = 1920  # a larger image is reduced, to _REDUCED_PX: below, that gains no time
+_REDUCED_PX = 1280
 _CHECK_S = 0.5  # the detector looks this often at a face that is followed,
 _DOUBT_S = 0.1  # this often when it saw none there,
 _PATIENCE_S = 1.0  # and gives it up after so long
@@ -200,10 +201,11 @@ def _point(choose: str) -> tuple[float, float] | None:
 
 
 def _reduced(image: Array) -> Array:
-    scale = _WORK_PX / max(image.shape[:2])
-    if scale >= 1:
+    longer = max(image.shape[:2])
+    if longer <= _LARGE_PX:
         return image
-    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    scale = _REDUCED_PX / longer
+    return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
 
 
 def _bounds(landmarks: Array) -> Detection:
