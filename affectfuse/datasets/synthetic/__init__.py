@@ -5,6 +5,7 @@
 All randomness is drawn into the script, which is plain data; rendering replays it.
 """
 
+from affectfuse.datasets.synthetic.dataset import Synthetic
 from affectfuse.datasets.synthetic.observer import separability
 from affectfuse.datasets.synthetic.parameters import CLASSES, Parameters
 from affectfuse.datasets.synthetic.script import SessionScript, draw_session
@@ -17,6 +18,7 @@ __all__ = [
     "Parameters",
     "SessionScript",
     "Subject",
+    "Synthetic",
     "Truth",
     "draw_session",
     "read_truth",

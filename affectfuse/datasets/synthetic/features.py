@@ -14,6 +14,7 @@ from affectfuse.datasets.synthetic.variants import LIP_CURVES, curve
 __all__ = ["Eye", "Mouth"]
 
 _EYE_RADIUS = 0.19  # of the eyeball, in interocular distances: 12 mm of 63 mm
+_LASH, _RIM = 0.02, 0.03  # of the upper lid, below and above its edge
 _INTERIOR = np.array([52.0, 22.0, 22.0])  # colour of an open mouth's inside, grey levels
 
 _EYES = {
@@ -77,14 +78,13 @@ class Eye(_Patch):
         )
         self._upper = curve(portrait, upper, self.u)
         self._lower = np.maximum(curve(portrait, lower, self.u), self._upper)
-        crease = np.minimum(curve(portrait, brow, self.u) + 0.03, self._upper - 0.06)
+        crease = np.minimum(curve(portrait, brow, self.u) + 0.03, self._upper - 0.08)
         self._brow = crease
         self._iris = points[iris]
         opening = np.minimum(self.v - self._upper, self._lower - self.v) / self.pixel
         self._opening = np.clip(opening + 0.5, 0, 1)[..., None].astype(np.float32)
         distance = np.hypot(self.u - self._iris[0], 0.6 * (self.v - self._iris[1]))
         self._turned = np.clip(1.6 - distance / 0.13, 0, 1)
-        self._lash = 0.02
 
     def paint(self, texture: Array, closure: float, gaze: tuple[float, float]) -> None:
         """Repaint the eye.
@@ -104,11 +104,13 @@ class Eye(_Patch):
             )
             patch += self._opening * (turned - patch)
         if closure > 0:
-            edge = self._upper + closure * (self._lower - self._upper)
-            stretch = (self._upper + self._lash - self._brow) / (edge + self._lash - self._brow)
+            down = closure * (self._lower - self._upper)
+            rim = self._upper - _RIM  # the lashes and their rim move as they are, the rest stretches
+            stretch = (rim - self._brow) / (rim + down - self._brow)
             above = self._brow + (self.v - self._brow) * stretch
+            above = np.where(self.v > rim + down, self.v - down, above)
             lid = self.sample(texture, self.u, np.where(self.v > self._brow, above, self.v))
-            cover = np.clip((edge + self._lash - self.v) / self.pixel + 0.5, 0, 1)
+            cover = np.clip((self._upper + down + _LASH - self.v) / self.pixel + 0.5, 0, 1)
             fading = np.clip((self._lower - self._upper) / 0.03, 0, 1)
             patch += (cover * fading)[..., None].astype(np.float32) * (lid - patch)
         texture[self.window] = patch
@@ -131,8 +133,7 @@ class Mouth(_Patch):
         inner: Sequence[str] = ("upper_inner", "lower_inner")
         self._line = 0.5 * sum(curve(portrait, LIP_CURVES[edge], self.u) for edge in inner)
         middle, half = (left[0] + right[0]) / 2, 0.92 * (right[0] - left[0]) / 2
-        across = np.clip(1 - ((self.u - middle) / half) ** 2, 0, None)
-        self._lips = np.sqrt(across)
+        self._lips = np.clip(1 - ((self.u - middle) / half) ** 2, 0, None)
         jaw = np.exp(-0.5 * ((self.u - middle) / 0.42) ** 2)
         below = np.clip(self.v - self._line, 0, None)
         near = np.exp(-below / 0.14)

@@ -44,19 +44,19 @@ class Parameters:
     timestamp_jitter_ms: float = _number(0.0, 0, 20, "ms, sd")
     width: int = _number(640, 64, 4096, "pixels")
     height: int = _number(480, 64, 4096, "pixels")
-    interocular_percent: float = _number(15.0, 3, 40, "% of the frame's width")
+    interocular_percent: float = _number(14.0, 3, 40, "% of the frame's width")
     crf: int = _number(18, 0, 51, "x264 constant rate factor")
     noise_sd: float = _number(1.5, 0, 50, "grey levels, sd")
 
     hidden_state: bool = True
-    stretch_s: tuple[float, float] = _range(15.0, 30.0, "s", least=1)
+    stretch_s: tuple[float, float] = _range(25.0, 45.0, "s", least=1)
     stretch_heart_rate_sd_bpm: float = _number(5.0, 0, 30, "bpm, sd between stretches")
-    tense_heart_rate_bpm: float = _number(8.0, -40, 40, "bpm added while tense")
+    tense_heart_rate_bpm: float = _number(10.0, -40, 40, "bpm added while tense")
 
     heart_rate_bpm: float = _number(70.0, 35, 200, "bpm at rest")
     heart_rate_end_bpm: float | None = _number(None, 35, 200, "bpm at the end")
-    heart_rate_subject_sd_bpm: float = _number(4.0, 0, 20, "bpm, sd between subjects")
-    heart_rate_drift_sd_bpm: float = _number(2.0, 0, 20, "bpm, sd")
+    heart_rate_subject_sd_bpm: float = _number(3.0, 0, 20, "bpm, sd between subjects")
+    heart_rate_drift_sd_bpm: float = _number(1.5, 0, 20, "bpm, sd")
     rsa_sd_ms: float = _number(20.0, 0, 100, "ms, sd of the beat intervals")
     beat_jitter_sd_ms: float = _number(8.0, 0, 60, "ms, sd of the beat intervals")
     breaths_per_min: float = _number(15.0, 4, 40, "breaths/min")
@@ -83,9 +83,9 @@ class Parameters:
     speech_percent: float = _number(0.0, 0, 100, "% of the time")
     idle_percent: float = _number(0.15, 0, 3, "% of the interocular distance, sd")
 
-    sway_degrees: float = _number(1.0, 0, 25, "degrees of yaw, amplitude; pitch and roll less")
+    sway_degrees: float = _number(1.0, 0, 15, "degrees of yaw, amplitude; pitch and roll less")
     sway_hz: float = _number(0.3, 0.01, 5, "Hz")
-    drift_degrees: float = _number(1.5, 0, 25, "degrees, amplitude")
+    drift_degrees: float = _number(1.5, 0, 15, "degrees, amplitude")
     drift_percent: float = _number(4.0, 0, 40, "% of the interocular distance, amplitude")
 
     light_drift_percent: float = _number(2.0, 0, 50, "% of the light, amplitude")
@@ -110,8 +110,7 @@ class Parameters:
                     f"{did_you_mean(name, known)}"
                 )
             _check(name, value, known[name].default, known[name].metadata)
-        clean = {n: tuple(v) if isinstance(v, (list, tuple)) else v for n, v in values.items()}
-        return cls(**clean)
+        return cls(**{name: _plain(value, known[name].default) for name, value in values.items()})
 
     def resolve(self, rng: np.random.Generator) -> Self:
         """Return these parameters with one number drawn for each that was given as a pair."""
@@ -127,6 +126,14 @@ class Parameters:
     def units(cls) -> dict[str, str]:
         """Return the unit of each quantity."""
         return {f.name: f.metadata["unit"] for f in fields(cls) if "unit" in f.metadata}
+
+
+def _plain(value: Any, default: Any) -> Any:
+    """Return lists as tuples and whole numbers as floats, but for fields that are whole."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(item, default) for item in value)
+    whole = isinstance(default, int) or isinstance(value, (bool, str)) or value is None
+    return value if whole else float(value)
 
 
 def _check(name: str, value: Any, default: Any, limits: Mapping[str, Any]) -> None:

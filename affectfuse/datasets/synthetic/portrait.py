@@ -152,7 +152,7 @@ def frame_portrait(
         size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         scale = 1.0
-    middle = Portrait(image, landmarks).to_pixels(np.array([0.0, 0.5]))
+    middle = Portrait(image, landmarks).to_pixels(np.array([0.0, 0.45]))
     shift = np.array([width / 2, height / 2]) - middle
     matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     image = cv2.warpAffine(
