@@ -16,7 +16,9 @@ from affectfuse.containers import Interval, IntervalTrack
 from affectfuse.reports.panels import gaps, timeline_panels, title
 from affectfuse.reports.session import (
     FACE_VISIBLE,
+    MICRO_EXPRESSION,
     SessionResult,
+    interval_tracks,
     public_source,
     session_notes,
     session_summary,
@@ -77,7 +79,7 @@ def render(result: SessionResult, *, thumbnails: bool = True) -> str:
         summary=session_summary(result),
         warnings=warnings(result),
         notes=session_notes(result),
-        tables=[_interval_table(t, thumbnails=thumbnails) for t in result.intervals.values()],
+        tables=[_interval_table(t, thumbnails=thumbnails) for t in interval_tracks(result)],
         score=_score_table(result.score, result) if result.score else None,
         missing=_missing(result),
         provenance=_provenance(result),
@@ -147,17 +149,17 @@ def _interval_table(track: IntervalTrack, *, thumbnails: bool) -> dict[str, Any]
     intervals = track.intervals
     pictures = thumbnails and any(interval.thumbnail_jpeg for interval in intervals)
     rows = [_interval_row(interval, thumbnails=thumbnails) for interval in intervals[:_MAX_ROWS]]
-    detailed = pictures or any(math.isfinite(interval.confidence) for interval in intervals)
     names = dict.fromkeys(name for interval in intervals for name in interval.values)
     return {
         "name": track.name,
         "note": track.note,
         "count": len(intervals),
         "labels": Counter(interval.label for interval in intervals).most_common(),
-        "rows": rows if detailed else [],
+        "rows": rows,
+        "folded": track.name != MICRO_EXPRESSION,
         "left": max(len(intervals) - _MAX_ROWS, 0),
         "pictures": pictures,
-        "values": list(names),
+        "values": [name for name in names if not name.startswith("p_")],
     }
 
 
@@ -206,10 +208,20 @@ def _missing(result: SessionResult) -> list[dict[str, Any]]:
 
 
 def _provenance(result: SessionResult) -> dict[str, Any]:
-    """Split the facts: those a reader needs, and those kept folded."""
-    folded = {"versions", "configuration"}
-    facts = {"source": public_source(result.source), **result.provenance}
+    """Return the facts that a reader needs, and all there are."""
+    everything = {"source": public_source(result.source), **result.provenance}
+    checkpoint = dict(everything.get("checkpoint") or {})
+    trained_on = checkpoint.get("trained_on") or {}
+    checkpoint["trained_on"] = {
+        name: value
+        for name, value in trained_on.items()
+        if name in {"dataset", "provenance", "recognisers"}
+    }
+    folded = {"versions", "configuration", "metrics"}
+    facts = everything | {
+        "checkpoint": {name: value for name, value in checkpoint.items() if name not in folded}
+    }
     return {
         "main": {name: value for name, value in facts.items() if name not in folded},
-        "rest": {name: value for name, value in facts.items() if name in folded and value},
+        "everything": strict_json(everything),
     }

@@ -7,16 +7,23 @@ from typing import Any
 import numpy as np
 
 from affectfuse.containers import Array, IntervalTrack, Track
-from affectfuse.reports.session import FACE_VISIBLE, HEART_RATE, SessionResult, has_evidence
+from affectfuse.reports.session import (
+    FACE_VISIBLE,
+    HEART_RATE,
+    SessionResult,
+    has_evidence,
+    interval_tracks,
+)
 
 __all__ = ["gaps", "timeline_panels", "title"]
 
 _MAX_POINTS = 4000
-"""Readings of one series on the page; a longer track is averaged over equal stretches."""
+"""Readings of one series on the page; of a longer track, the least and greatest of a stretch."""
 
 _TITLES = {
     HEART_RATE: "Heart rate",
     "blink": "Blinks",
+    "bvp": "Pulse",
     "macro_expression": "Macro-expressions",
     "micro_expression": "Micro-expressions",
     "sha256": "SHA-256",
@@ -41,7 +48,7 @@ def timeline_panels(result: SessionResult) -> dict[str, Any]:
     for name, track in result.tracks.items():
         if name != FACE_VISIBLE:
             panels.append(_track_panel(track, faces))
-    rows = [_marks(track) for track in result.intervals.values()]
+    rows = [_marks(track) for track in interval_tracks(result)]
     if rows:
         panels.append(_panel("Events", "", 26 * len(rows), []) | {"rows": rows})
     if result.target:
@@ -85,7 +92,9 @@ def _reason(track: Track, faces: Track | None, start: float, end: float) -> str:
         known = inside[np.isfinite(inside)]
         if known.size and known.mean() < 0.5:
             return "no face"
-    return track.note or "not known"
+    # A track's notes are those of all its readings; where a face was seen, that is not the reason.
+    notes = [note for note in track.note.split("; ") if note and not note.startswith("no face")]
+    return ", or ".join(notes) or "not known"
 
 
 def _panel(
@@ -119,12 +128,12 @@ def _series(
 def _thin(times: Array, values: Array) -> tuple[Array, Array]:
     if len(times) <= _MAX_POINTS:
         return times, values
-    parts = np.array_split(np.arange(len(times)), _MAX_POINTS)
-    means = [
-        float(known.mean()) if (known := values[p][np.isfinite(values[p])]).size else np.nan
-        for p in parts
-    ]
-    return np.array([times[part].mean() for part in parts]), np.array(means)
+    kept = []
+    for part in np.array_split(np.arange(len(times)), _MAX_POINTS // 2):
+        known = part[np.isfinite(values[part])]
+        ends = (known[values[known].argmin()], known[values[known].argmax()]) if known.size else ()
+        kept += sorted(ends) or [part[0], part[-1]]
+    return times[kept], values[kept]
 
 
 def _track_panel(track: Track, faces: Track | None) -> dict[str, Any]:

@@ -19,10 +19,12 @@ __all__ = [
     "MICRO_EXPRESSION",
     "NO_CHECKPOINT",
     "SCHEMA_VERSION",
+    "SYNTHETIC",
     "SYNTHETIC_ONLY",
     "SessionResult",
     "coverage",
     "has_evidence",
+    "interval_tracks",
     "public_source",
     "session_notes",
     "session_summary",
@@ -31,11 +33,12 @@ __all__ = [
 ]
 
 SCHEMA_VERSION = "1.0"
-# Names of tracks that a page knows; held equal to those of their rooms by a test, so that a report
+# Names that a page knows; held equal to those of their rooms by a test, so that a report
 # needs no video library.
 FACE_VISIBLE = "face_visible"
 HEART_RATE = "heart_rate_bpm"
 MICRO_EXPRESSION = "micro_expression"
+SYNTHETIC = "synthetic"
 
 SYNTHETIC_ONLY = (
     "The model behind the fused estimate was trained on synthetic recordings only. "
@@ -63,8 +66,8 @@ class SessionResult:
         modality_quality: by modality, one reading in [0, 1] a tick; 0 where it was absent.
         events: marked questions.
         score: of the events; None without.
-        provenance: facts by name. `checkpoint`, when one was used, is a mapping whose
-            `synthetic_only` says whether its model has seen synthetic recordings only.
+        provenance: facts by name. `checkpoint`, when one was used, says in `trained_on` the
+            `dataset` of the fused model, and of each of its `recognisers`.
         notes: what a reader should know.
     """
 
@@ -114,9 +117,19 @@ def has_evidence(estimate: Estimate) -> bool:
 
 def warnings(result: SessionResult) -> list[str]:
     """Return what every output of the session must say first."""
-    checkpoint = result.provenance.get("checkpoint")
-    synthetic = isinstance(checkpoint, Mapping) and checkpoint.get("synthetic_only")
-    return [SYNTHETIC_ONLY] if synthetic else []
+    checkpoint = result.provenance.get("checkpoint") or {}
+    trained_on = checkpoint.get("trained_on") or {}
+    trained = [trained_on, *(trained_on.get("recognisers") or {}).values()]
+    return [SYNTHETIC_ONLY] if all(t.get("dataset") == SYNTHETIC for t in trained) else []
+
+
+def interval_tracks(result: SessionResult) -> list[IntervalTrack]:
+    """Return the interval tracks, micro-expressions first: with none, should none be found."""
+    tracks = dict(result.intervals)
+    if MICRO_EXPRESSION in result.modality_quality:
+        tracks.setdefault(MICRO_EXPRESSION, IntervalTrack(MICRO_EXPRESSION, ()))
+    first = {MICRO_EXPRESSION: 0, "macro_expression": 1}
+    return [tracks[name] for name in sorted(tracks, key=lambda name: (first.get(name, 2), name))]
 
 
 def session_notes(result: SessionResult) -> list[str]:
@@ -147,7 +160,7 @@ def session_summary(result: SessionResult) -> dict[str, Any]:
             for name, track in result.modality_quality.items()
         },
         "tracks": {name: _track(track) for name, track in result.tracks.items()},
-        "intervals": {name: _intervals(track) for name, track in result.intervals.items()},
+        "intervals": {track.name: _intervals(track) for track in interval_tracks(result)},
         "target": asdict(result.target) if result.target else None,
         "events": [
             {"onset_s": e.onset_s, "offset_s": e.offset_s, "label": e.label} for e in result.events
@@ -158,12 +171,12 @@ def session_summary(result: SessionResult) -> dict[str, Any]:
 
 
 def _headline(result: SessionResult) -> dict[str, Any]:
-    found = result.intervals.get(MICRO_EXPRESSION)
+    counts = {track.name: len(track.intervals) for track in interval_tracks(result)}
     summary: dict[str, Any] = {
         "heart_rate_median_bpm": (
             _median(result.tracks[HEART_RATE].values) if HEART_RATE in result.tracks else None
         ),
-        "micro_expressions": len(found.intervals) if found else None,
+        "micro_expressions": counts.get(MICRO_EXPRESSION),
     }
     if result.target:
         known = [e.probabilities for e in result.estimates if has_evidence(e)]
@@ -195,6 +208,17 @@ def _intervals(track: IntervalTrack) -> dict[str, Any]:
         "count": len(track.intervals),
         "by_label": dict(Counter(interval.label for interval in track.intervals)),
         "note": track.note,
+        "found": [
+            {
+                "onset_s": interval.onset_s,
+                "offset_s": interval.offset_s,
+                "apex_s": interval.apex_s,
+                "label": interval.label,
+                "confidence": interval.confidence,
+                "values": interval.values,
+            }
+            for interval in track.intervals
+        ],
     }
 
 

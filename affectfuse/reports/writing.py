@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from affectfuse.errors import OutputError
@@ -84,7 +85,11 @@ def write_files(out: Path, files: Mapping[str, str], owned: Sequence[str]) -> No
             _prepare(staging / "new", files)
             _swap(staging, out, files, owned)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            shutil.rmtree(staging / "new", ignore_errors=True)
+            with suppress(OSError):  # an old file that could not be put back is kept there
+                (staging / "old").rmdir()
+            with suppress(OSError):
+                staging.rmdir()
     except BaseException as error:
         if created and out.is_dir() and not any(out.iterdir()):
             out.rmdir()
@@ -130,6 +135,7 @@ def _swap(staging: Path, out: Path, files: Mapping[str, str], owned: Sequence[st
         for origin, target in reversed(moved):
             target.replace(origin)
         raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _move(origin: Path, target: Path) -> tuple[Path, Path]:

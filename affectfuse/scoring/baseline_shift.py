@@ -9,7 +9,6 @@ import numpy as np
 
 from affectfuse.containers import Array, Estimate, Interval, IntervalTrack, Track
 from affectfuse.scoring.base import QuestionScore, ScoringProtocol, SessionScore
-from affectfuse.scoring.events import event_notes
 
 __all__ = ["BaselineShift"]
 
@@ -31,9 +30,9 @@ class BaselineShift(ScoringProtocol):
     evaluation window and baseline of polygraph practice, whose response onset window opens 0.5 s
     after the onset. The window is the same for all events, however long they last.
 
-    Channels: every track in its own unit (that named `watched_by` excepted); the fused probability
-    of each class (`p_tense`), unknown where no modality was present, since the estimate is then
-    only the prior; and every interval track as a rate per minute of watched time, an interval
+    Channels: every track in its own unit (`watched_by` and `exclude` excepted); the fused
+    probability of each class (`p_tense`), unknown where no modality was present, since the
+    estimate is then only the prior; and every interval track as a rate per minute of watched time, an interval
     counting where its onset lies. Means are over time, not weighted by quality: a reading stands
     for the time since the one before it, at most 1.5 usual steps. A track that looks back (heart
     rate over its spectral window) answers late, and its shift is smaller than the true one.
@@ -49,6 +48,7 @@ class BaselineShift(ScoringProtocol):
         min_coverage: share of the baseline, and of the window, that must be known.
         watched_by: name of the track that says, as a share, when intervals could be seen; None
             when they always could.
+        exclude: names of tracks that are waveforms, whose mean says nothing.
 
     Raises:
         ValueError: when the window ends before it begins or a parameter is out of range.
@@ -63,6 +63,7 @@ class BaselineShift(ScoringProtocol):
         window_s: float = 15.0,
         min_coverage: float = 0.5,
         watched_by: str | None = "face_visible",
+        exclude: Sequence[str] = ("bvp",),
     ) -> None:
         if baseline_s <= 0:
             raise ValueError(f"baseline_s is {baseline_s}; it must be above 0")
@@ -72,6 +73,7 @@ class BaselineShift(ScoringProtocol):
             raise ValueError(f"min_coverage is {min_coverage}; it must be above 0 and at most 1")
         self.baseline_s, self.delay_s, self.window_s = baseline_s, delay_s, window_s
         self.min_coverage, self.watched_by = min_coverage, watched_by
+        self.exclude = tuple(exclude)
 
     def score(
         self,
@@ -103,7 +105,7 @@ class BaselineShift(ScoringProtocol):
             if isinstance(track, IntervalTrack):
                 seen = watched if isinstance(watched, Track) else None
                 channels[name] = "per minute", _rate(track, seen, always=not self.watched_by)
-            elif name != self.watched_by:
+            elif name not in {self.watched_by, *self.exclude}:
                 channels[name] = track.unit, _mean(track.times_s, track.values)
         times_s = np.array([estimate.time_s for estimate in estimates])
         present = np.array([any(w > 0 for w in e.weights.values()) for e in estimates], bool)
@@ -137,7 +139,7 @@ class BaselineShift(ScoringProtocol):
     def _notes(
         self, tracks: Mapping[str, Track | IntervalTrack], events: Sequence[Interval]
     ) -> tuple[str, ...]:
-        notes = list(event_notes(events))
+        notes = [] if events else ["no events: nothing to score"]
         spotted = any(isinstance(track, IntervalTrack) for track in tracks.values())
         if spotted and self.watched_by and self.watched_by not in tracks:
             notes.append(f"no track '{self.watched_by}' says when intervals could be seen")

@@ -91,6 +91,10 @@ def make_session() -> MakeSession:
             "blink": blinks(rng, seconds),
         }
         expression_quality = np.where(away, 0.0, 0.9)
+        beats = np.arange(0, 30 * seconds) / 30
+        known = np.isfinite(rate)[np.minimum(beats.astype(int), seconds - 1)]
+        wave = np.where(known, 0.004 * np.sin(2 * np.pi * 1.2 * beats), np.nan)
+        tracks["bvp"] = Track("bvp", "AC/DC", beats, wave, known.astype(float))
         quality = {
             "heart_rate": Track("heart_rate", "fraction", times, confidence, np.ones(seconds)),
             "micro_expression": Track(
@@ -125,7 +129,14 @@ def make_session() -> MakeSession:
         if not checkpoint:
             estimates = []
         score = BaselineShift().score(tracks | found, estimates, marked) if events else None
-        model = {"name": "demo", "training_data": "rendered faces", "synthetic_only": True}
+        seen = {"dataset": "synthetic", "provenance": "rendered faces: no real person was seen"}
+        model = {
+            "source": "demo",
+            "modalities": ["heart_rate", "micro_expression"],
+            "trained_on": {**seen, "recognisers": {"micro_expression": {**seen, "uar": 0.7}}},
+            "metrics": [{"estimate": "fused", "uar": 0.8}, {"estimate": "heart_rate", "uar": 0.7}],
+            "versions": {"torch": "2.13.0"},
+        }
         session: dict[str, Any] = {
             "source": "recordings/interview_03.mp4",
             "duration_s": seconds + 0.4,

@@ -120,7 +120,7 @@ def test_thumbnails_can_be_left_out(make_session: MakeSession) -> None:
 
 def test_the_banner_comes_with_a_synthetic_checkpoint_only(make_session: MakeSession) -> None:
     assert SYNTHETIC_ONLY in Page(render(make_session(seconds=60))).text
-    real = {"checkpoint": {"name": "lab", "synthetic_only": False}}
+    real = {"checkpoint": {"source": "lab.pt", "trained_on": {"dataset": "lab"}}}
     for provenance in (real, {"checkpoint": None}, {}):
         html = render(make_session(seconds=60, provenance=provenance))
         assert SYNTHETIC_ONLY not in html
@@ -162,19 +162,29 @@ def test_gaps_have_their_reason() -> None:
         {"start": 4.0, "end": 6.0, "reason": "no face"},
         {"start": 7.0, "end": 8.0, "reason": "dark"},
     ]
+    joined = gaps(replace_note(track, "no face visible; dark; too slow"), seen)
+    assert [gap["reason"] for gap in joined] == [
+        "dark, or too slow",
+        "no face",
+        "dark, or too slow",
+    ]
     assert [gap["reason"] for gap in gaps(replace_note(track, ""), None)] == ["not known"] * 3
     assert gaps(Track("a", "", times[:0], times[:0], times[:0]), seen) == []
 
 
-def test_a_long_track_is_averaged_and_its_gaps_are_kept(make_session: MakeSession) -> None:
+def test_a_long_track_is_thinned_to_its_extremes(make_session: MakeSession) -> None:
     times = np.arange(1, 40_001) / 10
     values = np.where((times > 1000) & (times < 1100), np.nan, 60 + times / 100)
+    values[[5, 12_345]] = 10.0, 500.0
     long = Track("respiration", "1/min", times, values, np.ones(len(times)))
     panels = timeline_panels(make_session(seconds=60, tracks={"respiration": long}))["panels"]
     series = panels[0]["series"][0]
     assert len(series["times"]) == 4000
     known = np.isfinite(series["values"])
-    assert series["values"][known] == pytest.approx(60 + series["times"][known] / 100, abs=1e-2)
+    assert np.all(np.diff(series["times"]) >= 0)
+    assert (np.nanmin(series["values"]), np.nanmax(series["values"])) == (10.0, 500.0)
+    told = values[np.searchsorted(times, series["times"] - 1e-6)]
+    assert series["values"] == pytest.approx(told, abs=1e-3, nan_ok=True)
     assert 95 < np.count_nonzero(~known) < 105
 
 

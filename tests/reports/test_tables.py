@@ -15,11 +15,13 @@ from affectfuse.reports.session import (
     HEART_RATE,
     MICRO_EXPRESSION,
     NO_CHECKPOINT,
+    SYNTHETIC,
     SYNTHETIC_ONLY,
     SessionResult,
     coverage,
     public_source,
     session_summary,
+    warnings,
 )
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.tables import micro_expressions_tsv, scores_csv, sidecar, timeline_csv
@@ -56,7 +58,7 @@ def small(**changes: Any) -> SessionResult:
         ],
         "target": Target("hidden_state", ("calm", "tense"), "window", "planted"),
         "modality_quality": {"heart_rate": track("heart_rate", "fraction", times, [0.5, 0, 0.7])},
-        "provenance": {"checkpoint": {"synthetic_only": True}, "created": "2026"},
+        "provenance": {"checkpoint": {"trained_on": {"dataset": "synthetic"}}},
     }
     return SessionResult(**(values | changes))
 
@@ -145,6 +147,43 @@ def test_the_summary_counts_what_is_known() -> None:
     assert summary["summary"]["share_with_evidence"] == 0.5
     assert summary["modalities"]["heart_rate"]["coverage"] == pytest.approx(2 / 3)
     assert summary["modalities"]["heart_rate"]["mean_quality_when_present"] == pytest.approx(0.6)
+
+
+def trained(*datasets: str) -> dict[str, Any]:
+    fused, *coded = ({"dataset": name} for name in datasets)
+    return {"checkpoint": {"trained_on": fused | {"recognisers": dict(enumerate(coded))}}}
+
+
+def test_only_a_model_of_nothing_but_synthetic_data_is_marked_so() -> None:
+    def said(provenance: dict[str, Any]) -> list[str]:
+        return warnings(small(provenance=provenance))
+
+    assert said(trained("synthetic")) == said(trained("synthetic", "synthetic")) != []
+    assert said(trained("lab")) == said(trained("lab", "synthetic")) == []
+    assert said(trained("synthetic", "lab")) == []
+    assert said({}) == said({"checkpoint": None}) == said({"checkpoint": {}}) == []
+
+
+def test_watched_and_nothing_found_is_none_found() -> None:
+    watched = {MICRO_EXPRESSION: small().modality_quality["heart_rate"]}
+    summary = session_summary(small(intervals={}, modality_quality=watched))
+    assert summary["summary"]["micro_expressions"] == 0
+    assert summary["intervals"][MICRO_EXPRESSION]["count"] == 0
+    assert session_summary(small(intervals={}))["summary"]["micro_expressions"] is None
+
+
+def test_names_are_those_of_their_rooms() -> None:
+    from affectfuse.config import build, load_node
+    from affectfuse.datasets.synthetic import Synthetic
+    from affectfuse.extraction import FACE_VISIBLE as WATCHED
+    from affectfuse.modalities.base import Modality
+
+    assert FACE_VISIBLE == WATCHED
+    assert Synthetic.name == SYNTHETIC
+    modality = build(load_node("modality", "heart_rate"), Modality)  # type: ignore[type-abstract]
+    readings = modality.extractor().tick(1.0)
+    assert HEART_RATE in [r.name for r in readings if isinstance(r, Track)]
+    assert build(load_node("modality", MICRO_EXPRESSION), Modality)  # type: ignore[type-abstract]
 
 
 def refuse(constant: str) -> None:

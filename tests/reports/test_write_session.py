@@ -73,6 +73,27 @@ def test_a_failure_at_any_move_leaves_the_earlier_result(
         assert contents(tmp_path / "out") == {"a": "old a", "b": "old b", "c": "old c"}
 
 
+def test_an_old_file_that_cannot_be_put_back_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a").write_text("old a")
+    move = writing._move
+
+    def failing(origin: Path, target: Path) -> tuple[Path, Path]:
+        if target.parent != tmp_path:
+            return move(origin, target)
+        monkeypatch.setattr(Path, "replace", refused)
+        raise OSError(28, os.strerror(28))
+
+    def refused(*_: object) -> None:
+        raise OSError(5, os.strerror(5))
+
+    monkeypatch.setattr(writing, "_move", failing)
+    with pytest.raises(OutputError):
+        write_files(tmp_path, {"a": "new a"}, ["a"])
+    assert [path.read_text() for path in tmp_path.rglob("a")] == ["old a"]
+
+
 def test_a_failure_while_preparing_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -134,6 +134,15 @@ def test_the_summary_is_standardised_by_the_session() -> None:
     assert np.isnan(flat.summary["standardised_shift.rate"])
 
 
+def test_waveforms_and_the_watch_itself_are_not_scored() -> None:
+    tracks = {"bvp": track(step()), "face_visible": face(), "rate": track(step())}
+    events = [Interval(ONSET_S, 65, "q")]
+    rows = BaselineShift().score(tracks, [], events).rows
+    assert [row.channel for row in rows] == ["rate"]
+    rows = BaselineShift(exclude=["rate"]).score(tracks, [], events).rows
+    assert [row.channel for row in rows] == ["bvp"]
+
+
 def test_rows_follow_the_events_and_notes_name_contaminated_baselines() -> None:
     events = [Interval(60, 61, "later"), Interval(40, 41, "earlier")]
     result = BaselineShift().score({"rate": track(step())}, [], events)
