@@ -32,6 +32,7 @@ _TEMPLATE = np.array(
 
 _SPEED_CUTOFF_HZ = 1.0
 _CUTOFF_PER_SPEED = 20.0  # Hz for each interocular distance a second
+_SLOW = 0.15  # interocular distances a second: what jitter alone may look like
 _GAP_S = 0.5
 _JUMP = 0.7  # interocular distances between two frames: another face, or a cut
 
@@ -73,8 +74,9 @@ class FaceAligner:
     The filter restarts after a frame without a face, after a gap in time, and when the face jumps.
 
     Reference: Casiez, Roussel and Vogel 2012, "1 euro filter", doi:10.1145/2207676.2208639.
-    Deviation: one cutoff for all four parameters, from the speed of the whole face measured in
-    interocular distances a second, so that it is the same at every size of the face.
+    Deviations: one cutoff for all four parameters, from the speed of the whole face measured in
+    interocular distances a second, so that it is the same at every size of the face; and a cutoff
+    that rises with the square of the speed while that is small, so that jitter does not raise it.
 
     Args:
         size_px: side of the crop.
@@ -139,7 +141,7 @@ class FaceAligner:
         if self.smoothing_s > 0:
             speed = math.hypot(abs(self._speed[0]), abs(self._speed[1]))
             rest_hz = 1.0 / (2.0 * math.pi * self.smoothing_s)
-            gain = _gain(rest_hz + _CUTOFF_PER_SPEED * speed, step_s)
+            gain = _gain(rest_hz + _CUTOFF_PER_SPEED * speed**2 / (speed + _SLOW), step_s)
         else:
             gain = 1.0
         before = self._smooth

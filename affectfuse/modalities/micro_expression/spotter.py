@@ -117,6 +117,11 @@ class PulseSpotter(Spotter):
     latency_s = _LAGS_S[0] + _SIDE_S + _PEAK_S
 
     def __init__(self, threshold: float, micro_longest_s: float) -> None:
+        if not threshold > 0 or not 0 < micro_longest_s <= 2 * _LAGS_S[0]:
+            raise ValueError(
+                f"threshold is {threshold} and micro_longest_s {micro_longest_s}; the threshold "
+                f"must be above 0, the longest micro-expression at most {2 * _LAGS_S[0]} s"
+            )
         self._threshold = threshold
         self._micro_longest_s = micro_longest_s
         self._noise = [_Noise() for _ in _LAGS_S]
