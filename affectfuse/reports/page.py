@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from affectfuse.containers import Interval, IntervalTrack
-from affectfuse.reports.panels import gaps, timeline_panels, title
+from affectfuse.reports.panels import gaps, is_waveform, timeline_panels, title
 from affectfuse.reports.session import (
     FACE_VISIBLE,
     MICRO_EXPRESSION,
@@ -40,6 +40,9 @@ _UNITS = {
 """Endings of the names of an interval's values, and how they are written in a heading."""
 
 _MINUS = "\N{MINUS SIGN}"
+_FOLDED = {"versions", "configuration", "metrics"}
+"""Provenance that the page keeps folded."""
+
 _MAX_ROWS = 500
 """Rows of one table of events; the rest is counted."""
 
@@ -196,12 +199,12 @@ def _score_table(score: SessionScore, result: SessionResult) -> dict[str, Any]:
 
 
 def _missing(result: SessionResult) -> list[dict[str, Any]]:
-    """Return where tracks are not known, longest first."""
+    """Return where tracks are not known, longest first; waveforms stand in the timeline alone."""
     faces = result.tracks.get(FACE_VISIBLE)
     found = [
         {"track": track.name} | gap
         for track in result.tracks.values()
-        if track.name != FACE_VISIBLE
+        if track.name != FACE_VISIBLE and not is_waveform(track)
         for gap in gaps(track, faces)
     ]
     return sorted(found, key=lambda gap: float(gap["start"] - gap["end"]))
@@ -210,18 +213,13 @@ def _missing(result: SessionResult) -> list[dict[str, Any]]:
 def _provenance(result: SessionResult) -> dict[str, Any]:
     """Return the facts that a reader needs, and all there are."""
     everything = {"source": public_source(result.source), **result.provenance}
-    checkpoint = dict(everything.get("checkpoint") or {})
-    trained_on = checkpoint.get("trained_on") or {}
-    checkpoint["trained_on"] = {
-        name: value
-        for name, value in trained_on.items()
-        if name in {"dataset", "provenance", "recognisers"}
-    }
-    folded = {"versions", "configuration", "metrics"}
-    facts = everything | {
-        "checkpoint": {name: value for name, value in checkpoint.items() if name not in folded}
-    }
-    return {
-        "main": {name: value for name, value in facts.items() if name not in folded},
-        "everything": strict_json(everything),
-    }
+    facts = {name: value for name, value in everything.items() if name not in _FOLDED}
+    if checkpoint := facts.get("checkpoint"):
+        trained_on = checkpoint.get("trained_on") or {}
+        recognisers = trained_on.get("recognisers") or {}
+        facts["checkpoint"] = {
+            **{name: value for name, value in checkpoint.items() if name not in _FOLDED},
+            "trained_on": trained_on.get("provenance", trained_on.get("dataset")),
+            "recognisers_trained_on": {n: r.get("provenance") for n, r in recognisers.items()},
+        }
+    return {"main": facts, "everything": strict_json(everything)}

@@ -15,10 +15,12 @@ from affectfuse.reports.session import (
     interval_tracks,
 )
 
-__all__ = ["gaps", "timeline_panels", "title"]
+__all__ = ["gaps", "is_waveform", "timeline_panels", "title"]
 
 _MAX_POINTS = 4000
 """Readings of one series on the page; of a longer track, the least and greatest of a stretch."""
+
+_WAVEFORM_STEP_S = 0.2
 
 _TITLES = {
     HEART_RATE: "Heart rate",
@@ -86,6 +88,11 @@ def gaps(track: Track, faces: Track | None) -> list[dict[str, Any]]:
     return found
 
 
+def is_waveform(track: Track) -> bool:
+    """Return whether a track is told so often that it shows each beat, not a level."""
+    return len(track.times_s) > 1 and float(np.median(np.diff(track.times_s))) < _WAVEFORM_STEP_S
+
+
 def _reason(track: Track, faces: Track | None, start: float, end: float) -> str:
     if faces is not None:
         inside = faces.values[(faces.times_s > start) & (faces.times_s <= end)]
@@ -139,7 +146,10 @@ def _thin(times: Array, values: Array) -> tuple[Array, Array]:
 def _track_panel(track: Track, faces: Track | None) -> dict[str, Any]:
     unit = "bpm" if track.name == HEART_RATE else track.unit
     series = _series(title(track.name), track.times_s, track.values)
-    panel = _panel(title(track.name), unit, 120, [series], None, gaps(track, faces))
+    height = 64 if is_waveform(track) else 120
+    panel = _panel(title(track.name), unit, height, [series], None, gaps(track, faces))
+    if is_waveform(track):
+        return panel | {"thin": True}
     return panel | {"confidence": _series("confidence", track.times_s, track.quality)}
 
 

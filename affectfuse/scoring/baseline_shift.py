@@ -32,10 +32,11 @@ class BaselineShift(ScoringProtocol):
 
     Channels: every track in its own unit (`watched_by` and `exclude` excepted); the fused
     probability of each class (`p_tense`), unknown where no modality was present, since the
-    estimate is then only the prior; and every interval track as a rate per minute of watched time, an interval
-    counting where its onset lies. Means are over time, not weighted by quality: a reading stands
-    for the time since the one before it, at most 1.5 usual steps. A track that looks back (heart
-    rate over its spectral window) answers late, and its shift is smaller than the true one.
+    estimate is then only the prior; and every interval track as a rate per minute of watched
+    time, an interval counting where its onset lies. Means are over time, not weighted by quality:
+    a reading stands for the time since the one before it, at most 1.5 usual steps. A track that
+    looks back (heart rate over its spectral window) answers late, and its shift is smaller than
+    the true one.
 
     The summary has, by channel, `mean_shift`, `standardised_shift` (the mean shift over the
     standard deviation, N-1, of the means of the session's consecutive windows of `window_s`; for

@@ -139,13 +139,13 @@
         });
       }
       for (const s of panel.series) {
-        const colour = colours.series(s.colour);
+        const colour = panel.thin ? clear(colours.series(s.colour), 0.55) : colours.series(s.colour);
         traces.push({
           type: "scatter", mode: "lines", xaxis: "x", yaxis: axis, connectgaps: false,
           x: s.times.map(ms), y: s.values, name: plain(panel.prefix + s.name),
-          line: { color: colour, width: s.fill ? 1 : 1.75, shape: s.step ? "vh" : "linear" },
+          line: { color: colour, width: panel.thin ? 0.8 : s.fill ? 1 : 1.75, shape: s.step ? "vh" : "linear" },
           ...(s.fill ? { fill: "tozeroy", fillcolor: clear(colour, 0.3) } : {}),
-          hovertemplate: panel.range || panel.prefix ? "%{y:.2f}" : `%{y:.1f} ${plain(panel.unit).replace(/[%{}]/g, "")}`,
+          hovertemplate: panel.range || panel.prefix ? "%{y:.2f}" : `%{y:.4~g} ${plain(panel.unit).replace(/[%{}]/g, "")}`,
         });
       }
       if (panel.rows) drawMarks(panel, axis, colours, traces, layout["yaxis" + (index ? index + 1 : "")], left);
