@@ -13,8 +13,8 @@ from typing import Any
 
 import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.callbacks import Callback, EarlyStopping
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.callbacks import Callback, EarlyStopping
 from torch import Tensor
 
 from affectfuse.datasets.base import Progress
@@ -49,9 +49,21 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", "The number of training batches")
             # A graphics card that the recipe does not ask for is left to others.
             warnings.filterwarnings("ignore", "GPU available but not used")
+            # Lightning 2.6 asks torch 2.13 for a tree's leaves in the old way.
+            warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
             yield
     finally:
         logger.setLevel(level)
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class EpochProgress(Callback):
@@ -117,6 +129,7 @@ def fit(
     max_epochs: int,
     patience: int | None = None,
     accelerator: str = "cpu",
+    threads: int | None = None,
     what: str = "training",
     progress: Progress | None = None,
 ) -> EpochLog:
@@ -129,6 +142,7 @@ def fit(
         patience: stop after so many epochs without a lower 'val_loss', and take the weights of the
             best one; None trains to the end.
         accelerator: Lightning's: 'cpu', 'gpu' or 'auto'.
+        threads: of torch on the CPU; None leaves them.
         what: named in the progress.
         progress: told of each epoch.
 
@@ -141,7 +155,7 @@ def fit(
         callbacks.append(EpochProgress(progress, what))
     if patience is not None:
         callbacks += [BestWeights("val_loss"), EarlyStopping("val_loss", patience=patience)]
-    with _quiet():
+    with _quiet(), _threads(threads):
         try:
             trainer = lightning.Trainer(
                 max_epochs=max_epochs,
@@ -153,6 +167,7 @@ def fit(
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
+                limit_val_batches=None if patience is not None else 0,
             )
         except (MisconfigurationException, ValueError) as error:
             reason = " ".join(str(error).split())

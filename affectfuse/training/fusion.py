@@ -84,6 +84,7 @@ def fit_fusion(
         max_epochs=settings.max_epochs,
         patience=settings.patience if len(validation) else None,
         accelerator=settings.accelerator,
+        threads=1,  # small matrices: more threads wait for each other, and round differently
         what="training the fused model",
         progress=progress,
     )

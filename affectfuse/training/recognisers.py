@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -127,7 +128,7 @@ def train_recogniser(
     )
     weights = torch.tensor(len(train) / (len(counts) * counts), dtype=torch.float32)
     rows = {"clips": torch.from_numpy(train.arrays), "labels": torch.from_numpy(train.labels)}
-    passes = iter(range(settings.max_epochs + 1))
+    passes = count()
     fit(
         RecogniserModule(module, weights, settings),
         Batches(rows, settings.batch_size, lambda: seed * 1_000_003 + next(passes)),

@@ -1,0 +1,62 @@
+"""Extraction in several processes, and what a cached file is found by."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from affectfuse.errors import RecordingError
+from affectfuse.training.cache import Extracted, digest, digest_recording, run_tasks
+
+
+def squares(number: int) -> Extracted:
+    if number == 2:
+        raise RecordingError("two cannot\nbe read")
+    return {"squares": np.arange(number) ** 2, "process": np.array([os.getpid()])}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_run_and_fail_one_by_one(tmp_path: Path, workers: int) -> None:
+    told: list[tuple[str, int, int]] = []
+    tasks = [
+        (f"n{number}", tmp_path / f"{number}.safetensors", partial(squares, number))
+        for number in (3, 2, 5)
+    ]
+    found, failed = run_tasks(tasks, workers, "squaring", lambda *told_: told.append(told_))
+    assert list(found) == ["n3", "n5"]
+    assert found["n5"]["squares"].tolist() == [0, 1, 4, 9, 16]
+    assert failed == {"n2": "two cannot be read"}
+    assert told == [("squaring", done, 3) for done in range(4)]
+    here = os.getpid()
+    assert ({int(part["process"][0]) for part in found.values()} == {here}) == (workers == 1)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["3.safetensors", "5.safetensors"]
+
+
+def test_the_digest_of_a_recording_follows_its_content_and_not_its_place(tmp_path: Path) -> None:
+    def write(name: str, content: bytes, changed_s: int) -> str:
+        path = tmp_path / name / "video.mp4"
+        path.parent.mkdir()
+        path.write_bytes(content)
+        os.utime(path, (changed_s, changed_s))
+        return digest_recording(path)
+
+    content = bytes(3 << 20)
+    reference = write("a", content, 1000)
+    assert write("b", content, 1000) == reference
+    assert write("c", content, 1001) != reference
+    assert write("d", content + b"x", 1000) != reference
+    assert write("e", b"x" + content[1:], 1000) != reference
+    assert write("f", content[:-1] + b"x", 1000) != reference
+    assert digest_recording(tmp_path / "a") == digest_recording(tmp_path / "b")  # whole folders
+    with pytest.raises(FileNotFoundError):
+        digest_recording(tmp_path / "nothing.mp4")
+
+
+def test_the_digest_of_facts_ignores_their_order() -> None:
+    assert (
+        digest({"a": 1, "b": [2.0]}) == digest({"b": [2.0], "a": 1}) != digest({"a": 1, "b": [3]})
+    )

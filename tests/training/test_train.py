@@ -1,0 +1,150 @@
+"""Training end to end on planted evidence."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from affectfuse.checkpoint import load_checkpoint
+from affectfuse.containers import ModalitySample, Tick
+from affectfuse.errors import ConfigError, DatasetError
+from affectfuse.training.train import TrainingResult, train
+
+
+def row(result: TrainingResult, estimate: str, subset: str = "matched") -> dict[str, float]:
+    (found,) = [r for r in result.metrics if (r["estimate"], r["subset"]) == (estimate, subset)]
+    return found
+
+
+def test_trains_and_writes_a_usable_checkpoint(recipe: DictConfig, tmp_path: Path) -> None:
+    steps: dict[str, list[tuple[int, int]]] = {}
+    result = train(recipe, tmp_path / "out", lambda what, *n: steps.setdefault(what, []).append(n))
+
+    assert {r["estimate"] for r in result.metrics} == {"fused", "pulse", "gesture"}
+    matched = [r for r in result.metrics if r["subset"] == "matched"]
+    assert len({r["samples"] for r in matched}) == 1
+    assert row(result, "fused", "all")["samples"] > matched[0]["samples"]  # the sensor was off
+    assert row(result, "fused")["auroc"] > 0.85
+    assert row(result, "fused")["auroc"] > row(result, "gesture")["auroc"] > 0.6
+    assert result.recognisers["gesture"]["uar"] > 0.95
+    assert result.skipped == {}
+    assert all(done[-1][0] == done[-1][1] for done in steps.values()), steps
+    assert {"planting", "reading clips", "reading samples", "training the fused model"} <= set(
+        steps
+    )
+
+    out = tmp_path / "out"
+    assert {p.name for p in out.iterdir()} == {
+        "checkpoint.pt", "metrics.json", "training.csv", "recipe.yaml",
+    }  # fmt: skip
+    assert out.stat().st_mode & 0o077 == 0
+    report = json.loads((out / "metrics.json").read_text())
+    assert report["metrics"][0]["auroc"] == pytest.approx(row(result, "fused", "all")["auroc"])
+    header = (out / "training.csv").read_text().splitlines()[0].split(",")
+    assert {"epoch", "train_loss", "val_loss", "val_uar", "val_uf1", "val_auroc"} == set(header)
+    assert "fused" in result.table()
+
+    checkpoint = load_checkpoint(result.checkpoint)
+    recognised = checkpoint.recognise()["gesture"]
+    embedding, probabilities = recognised(np.linspace(-1, 1, 8).astype(np.float32))
+    assert embedding.shape == (3,)
+    assert probabilities.argmax() == 0
+    samples = {
+        "pulse": ModalitySample("pulse", 0, 1, np.array([74, 2], np.float32), 0.9),
+        "gesture": ModalitySample("gesture", 0, 1, probabilities, 1.0),
+    }
+    estimate = checkpoint.estimator().estimate(Tick(1.0, samples))
+    assert estimate.probabilities["tense"] > 0.8
+    assert sum(estimate.probabilities.values()) == pytest.approx(1.0)
+    assert all(weight > 0 for weight in estimate.weights.values())
+    nothing = checkpoint.estimator().estimate(Tick(1.0, {"pulse": None, "gesture": None}))
+    assert list(nothing.probabilities.values()) == pytest.approx(list(checkpoint.class_prior))
+    assert nothing.modality_probabilities == {}
+    assert "no person" in checkpoint.describe()
+    json.dumps(checkpoint.provenance())
+
+
+def test_same_seed_same_weights_and_another_seed_others(recipe: DictConfig, tmp_path: Path) -> None:
+    recipe.training.max_epochs = 5
+    before = torch.random.get_rng_state()
+    one, two = (load_checkpoint(train(recipe, tmp_path / out).checkpoint) for out in "ab")
+    assert torch.equal(torch.random.get_rng_state(), before)  # the caller's seed is left alone
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert one.metrics == two.metrics
+    assert all(torch.equal(one.weights[name], two.weights[name]) for name in one.weights)
+    recipe.seed = 1
+    other = load_checkpoint(train(recipe, tmp_path / "c").checkpoint)
+    assert any(not torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+def test_an_unreadable_recording_is_skipped_and_counted(recipe: DictConfig, tmp_path: Path) -> None:
+    recipe.training.max_epochs = 2
+    recipe.recogniser_training.max_epochs = 2
+    recipe.split = {"validation": ["s01"], "test": ["s02"]}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "s05.npz").write_text("not a recording")
+    result = train(recipe, tmp_path / "out")
+    assert list(result.skipped) == ["s05"]
+    assert "is not a recording" in result.skipped["s05"]
+    assert "skipped 1 recordings:\n  s05: " in result.table()
+    assert (result.split.validation, result.split.test) == (("s01",), ("s02",))
+
+
+def test_subjects_whose_recordings_all_fail_are_named(recipe: DictConfig, tmp_path: Path) -> None:
+    recipe.modalities.pop("gesture")
+    recipe.split = {"validation": ["s01"], "test": ["s05"]}
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "s05.npz").write_text("not a recording")
+    with pytest.raises(DatasetError, match=r"the test subjects \(s05\) have no labelled sample"):
+        train(recipe, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_without_validation_subjects_nothing_is_tuned(recipe: DictConfig, tmp_path: Path) -> None:
+    recipe.modalities.pop("gesture")
+    recipe.split = {"validation": 0, "test": 0.25}
+    recipe.training.max_epochs = 3
+    result = train(recipe, tmp_path / "out")
+    assert load_checkpoint(result.checkpoint).temperature == 1.0
+    assert len((tmp_path / "out" / "training.csv").read_text().splitlines()) == 4
+
+
+def test_a_recogniser_may_learn_from_another_data_set(recipe: DictConfig, tmp_path: Path) -> None:
+    recipe.recogniser_dataset = {**recipe.dataset, "root": str(tmp_path / "coded"), "seed": 5}
+    recipe.recogniser_training.max_epochs = 20
+    recipe.training.max_epochs = 2
+    found = train(recipe, tmp_path / "out").recognisers["gesture"]
+    assert found["held_out_subjects"] == 2
+    assert found["uar"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training.epochs", 3, r"unknown key 'training.epochs'. Did you mean 'max_epochs'\?"),
+        ("training.modality_dropout", 1.5, "modality_dropout is 1.5; it must be at least 0"),
+        ("training.accelerator", "abacus", "accelerator 'abacus'"),
+    ],
+)
+def test_wrong_settings_are_named(
+    recipe: DictConfig, tmp_path: Path, key: str, value: object, message: str
+) -> None:
+    recipe.modalities.pop("gesture")
+    section, name = key.split(".")
+    recipe[section][name] = value
+    with pytest.raises(ConfigError, match=message) as caught:
+        train(recipe, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_undefined_in_a_sound_run(recipe: DictConfig, tmp_path: Path) -> None:
+    recipe.modalities.pop("gesture")
+    recipe.training.max_epochs = 2
+    for found in train(recipe, tmp_path / "out").metrics:
+        assert all(not math.isnan(v) for v in found.values() if isinstance(v, float))
