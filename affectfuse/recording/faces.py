@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,8 @@ import numpy as np
 
 from affectfuse.containers import Array, Face, Frame
 from affectfuse.errors import ConfigError
-from affectfuse.recording.meshes import Detection, Generation, Mesh, load_mesh
+from affectfuse.recording.detections import Detection, bounds, only, overlap
+from affectfuse.recording.meshes import Generation, Mesh, load_mesh
 from affectfuse.recording.quiet import quiet_stderr
 
 __all__ = ["FaceTracker"]
@@ -64,6 +66,8 @@ class FaceTracker:
         self._point = _point(choose)
         self._wanted: tuple[Generation | None, str | Path | None] = (generation, bundle)
         self._mesh: Mesh | None = None
+        self._closed = False
+        self._working = threading.Lock()
         self._following = self._rivalled = False
         self._box: Detection | None = None  # of the face last seen, at _last_s
         self._last_s = self._checked_s = self._confirmed_s = -math.inf
@@ -80,18 +84,23 @@ class FaceTracker:
         self.close()
 
     def close(self) -> None:
-        """Release MediaPipe's graphs."""
-        if self._mesh is not None:
-            with quiet_stderr():
-                self._mesh.close()
-            self._mesh = None
+        """Release MediaPipe's graphs; waits for a `track` in another thread to end."""
+        with self._working:
+            self._closed = True
+            if self._mesh is not None:
+                with quiet_stderr():
+                    self._mesh.close()
+                self._mesh = None
 
     @property
     def generation(self) -> Generation:
         """Which of MediaPipe's interfaces is used."""
-        return self._loaded().generation
+        with self._working:
+            return self._loaded().generation
 
     def _loaded(self) -> Mesh:
+        if self._closed:
+            raise RuntimeError("this FaceTracker is closed; a recording needs a new one")
         if self._mesh is None:
             self._mesh = load_mesh(*self._wanted)
         return self._mesh
@@ -102,17 +111,22 @@ class FaceTracker:
         Raises:
             ModelNotFoundError: at the first frame, when MediaPipe's bundle cannot be found.
         """
-        image, time_s = _reduced(frame.image), frame.time_s
+        with self._working:
+            landmarks = self._find(_reduced(frame.image), frame.time_s)
+        if landmarks is None:
+            return replace(frame, face=None)
+        height, width = frame.image.shape[:2]
+        points = landmarks * np.array([width, height, width], np.float32)
+        return replace(frame, face=Face(points, _visibility(landmarks, points)))
+
+    def _find(self, image: Array, time_s: float) -> Array | None:
         landmarks = self._follow(image, time_s) if self._following else None
         if landmarks is None:
             landmarks = self._acquire(image, time_s)
         self._following = landmarks is not None
-        if landmarks is None:
-            return replace(frame, face=None)
-        self._box, self._last_s = _bounds(landmarks), time_s
-        height, width = frame.image.shape[:2]
-        points = landmarks * np.array([width, height, width], np.float32)
-        return replace(frame, face=Face(points, _visibility(landmarks, points)))
+        if landmarks is not None:
+            self._box, self._last_s = bounds(landmarks), time_s
+        return landmarks
 
     def _follow(self, image: Array, time_s: float) -> Array | None:
         """Return the landmarks of the face followed so far, or None when it is lost."""
@@ -121,8 +135,8 @@ class FaceTracker:
         if landmarks is None:
             return None
         # MediaPipe jumps to another face, unasked, when it loses the one it follows.
-        same = self._box is not None and _overlap(_bounds(landmarks), self._box)
-        if same and self._holds(image, _bounds(landmarks), time_s):
+        same = self._box is not None and overlap(bounds(landmarks), self._box)
+        if same and self._holds(image, bounds(landmarks), time_s):
             return landmarks
         mesh.forget(time_s)
         return None
@@ -134,7 +148,7 @@ class FaceTracker:
             return True
         self._checked_s = time_s
         detections = self._loaded().detect(image)
-        own = [detection for detection in detections if _overlap(detection, box)]
+        own = [detection for detection in detections if overlap(detection, box)]
         if not own:
             return time_s < self._confirmed_s + _PATIENCE_S
         self._confirmed_s = time_s
@@ -156,12 +170,12 @@ class FaceTracker:
         if wanted is None:
             return None
         if len(detections) > 1:
-            image = _only(wanted, image)
+            image = only(wanted, image)
         with quiet_stderr():
             landmarks = mesh.follow(image, time_s)
         if landmarks is None:
             return None
-        if not _overlap(_bounds(landmarks), wanted):
+        if not overlap(bounds(landmarks), wanted):
             mesh.forget(time_s)
             return None
         self._checked_s = self._confirmed_s = time_s
@@ -172,7 +186,7 @@ class FaceTracker:
         self, detections: list[Detection], aspect: float, time_s: float
     ) -> Detection | None:
         before = self._box if time_s <= self._last_s + _MEMORY_S else None
-        same = [face for face in detections if before is not None and _overlap(face, before)]
+        same = [face for face in detections if before is not None and overlap(face, before)]
         if same or self._point is None:
             return max(same or detections, key=lambda face: face.area, default=None)
         x, y = self._point
@@ -206,34 +220,6 @@ def _reduced(image: Array) -> Array:
         return image
     scale = _REDUCED_PX / longer
     return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
-
-
-def _bounds(landmarks: Array) -> Detection:
-    left, top = landmarks[:, :2].min(axis=0).tolist()
-    right, bottom = landmarks[:, :2].max(axis=0).tolist()
-    return Detection(left, top, right, bottom, 1.0)
-
-
-def _overlap(one: Detection, other: Detection) -> bool:
-    """Return whether two boxes share at least a third of the smaller one's area."""
-    width = min(one.right, other.right) - max(one.left, other.left)
-    height = min(one.bottom, other.bottom) - max(one.top, other.top)
-    return width > 0 and height > 0 and 3 * width * height >= min(one.area, other.area)
-
-
-def _only(face: Detection, image: Array) -> Array:
-    """Return the image with everything black but a face and half its size around it."""
-    height, width = image.shape[:2]
-    x_margin, y_margin = (face.right - face.left) / 2, (face.bottom - face.top) / 2
-    rows = slice(
-        max(0, int((face.top - y_margin) * height)), int((face.bottom + y_margin) * height)
-    )
-    columns = slice(
-        max(0, int((face.left - x_margin) * width)), int((face.right + x_margin) * width)
-    )
-    masked = np.zeros_like(image)
-    masked[rows, columns] = image[rows, columns]
-    return masked
 
 
 def _visibility(landmarks: Array, points: Array) -> float:

@@ -13,7 +13,6 @@ import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,31 +20,13 @@ import numpy as np
 
 from affectfuse.containers import Array
 from affectfuse.errors import ConfigError
+from affectfuse.recording.detections import Detection
 from affectfuse.recording.models import find_bundle
 from affectfuse.recording.quiet import quiet_stderr
 
-__all__ = ["Detection", "Generation", "Mesh", "available_generation", "load_mesh"]
+__all__ = ["Generation", "Mesh", "available_generation", "load_mesh"]
 
 Generation = Literal["solutions", "tasks"]
-
-
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """A face that the detector sees: its box in shares of the frame, and a score in [0, 1]."""
-
-    left: float
-    top: float
-    right: float
-    bottom: float
-    score: float
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        return (self.left + self.right) / 2, (self.top + self.bottom) / 2
-
-    @property
-    def area(self) -> float:
-        return (self.right - self.left) * (self.bottom - self.top)
 
 
 class Mesh(ABC):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import platformdirs
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from affectfuse.config import cache_dir
 from affectfuse.errors import ModelNotFoundError
 
 __all__ = ["BUNDLE", "find_bundle"]
@@ -24,7 +24,7 @@ _TIMEOUT_S = 15.0
 def find_bundle(path: str | Path | None = None) -> Path:
     """Return the file of MediaPipe's face landmarker.
 
-    Looked for in this order: `path`; the environment variable AFFECTFUSE_MODELS; the user's cache;
+    Looked for in this order: `path`; the environment variable AFFECTFUSE_MODELS; the cache;
     Google's own address, from which it is downloaded into the cache (3.8 MB, checked by SHA-256).
 
     Args:
@@ -38,7 +38,7 @@ def find_bundle(path: str | Path | None = None) -> Path:
     variable = os.environ.get("AFFECTFUSE_MODELS")
     if variable:
         return _given(Path(variable), "AFFECTFUSE_MODELS")
-    cached = platformdirs.user_cache_path("affectfuse", appauthor=False) / "models" / BUNDLE
+    cached = cache_dir() / "models" / BUNDLE
     if cached.is_file() and cached.stat().st_size == _SIZE_BYTES:
         return cached
     return _download(cached)
