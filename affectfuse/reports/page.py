@@ -19,7 +19,7 @@ from affectfuse.reports.session import (
     MICRO_EXPRESSION,
     SessionResult,
     interval_tracks,
-    public_source,
+    public,
     session_notes,
     session_summary,
     warnings,
@@ -115,7 +115,7 @@ def _script_json(value: Any) -> str:
 
 
 def _name(result: SessionResult) -> str:
-    source = public_source(result.source)
+    source = str(public(result.source))
     return source if "://" in source else source.replace("\\", "/").rpartition("/")[2] or source
 
 
@@ -212,8 +212,10 @@ def _missing(result: SessionResult) -> list[dict[str, Any]]:
 
 def _provenance(result: SessionResult) -> dict[str, Any]:
     """Return the facts that a reader needs, and all there are."""
-    everything = {"source": public_source(result.source), **result.provenance}
+    everything = public({"source": result.source, **result.provenance})
     facts = {name: value for name, value in everything.items() if name not in _FOLDED}
+    if "source" in (facts.get("recording") or {}):
+        del facts["source"]
     if checkpoint := facts.get("checkpoint"):
         trained_on = checkpoint.get("trained_on") or {}
         recognisers = trained_on.get("recognisers") or {}

@@ -79,29 +79,36 @@ def gaps(track: Track, faces: Track | None) -> list[dict[str, Any]]:
     if not len(times):
         return []
     starts = np.r_[max(0.0, 2 * times[0] - times[1]) if len(times) > 1 else 0.0, times[:-1]]
-    unknown = np.r_[False, ~np.isfinite(track.values), False]
-    edges = np.flatnonzero(unknown[1:] != unknown[:-1])
-    found = []
-    for first, last in zip(edges[::2], edges[1::2] - 1, strict=True):
-        start, end = float(starts[first]), float(times[last])
-        found.append({"start": start, "end": end, "reason": _reason(track, faces, start, end)})
+    found: list[dict[str, Any]] = []
+    away = _away(times, faces)
+    note = _note(track)
+    for index in np.flatnonzero(~np.isfinite(track.values)):
+        start, end = float(starts[index]), float(times[index])
+        reason = "no face" if away[index] else note
+        if found and found[-1]["end"] == start and found[-1]["reason"] == reason:
+            found[-1]["end"] = end
+        else:
+            found.append({"start": start, "end": end, "reason": reason})
     return found
+
+
+def _away(times: Array, faces: Track | None) -> Array:
+    """Return at which times most frames of the second showed no face."""
+    if faces is None or not len(faces.times_s):
+        return np.zeros(len(times), bool)
+    second = np.searchsorted(faces.times_s, times - 1e-6).clip(max=len(faces.times_s) - 1)
+    return np.asarray(faces.values[second] < 0.5)
+
+
+def _note(track: Track) -> str:
+    # A track's notes are those of all its readings; where a face was seen, that is not the reason.
+    notes = [note for note in track.note.split("; ") if note and not note.startswith("no face")]
+    return ", or ".join(notes) or "not known"
 
 
 def is_waveform(track: Track) -> bool:
     """Return whether a track is told so often that it shows each beat, not a level."""
     return len(track.times_s) > 1 and float(np.median(np.diff(track.times_s))) < _WAVEFORM_STEP_S
-
-
-def _reason(track: Track, faces: Track | None, start: float, end: float) -> str:
-    if faces is not None:
-        inside = faces.values[(faces.times_s > start) & (faces.times_s <= end)]
-        known = inside[np.isfinite(inside)]
-        if known.size and known.mean() < 0.5:
-            return "no face"
-    # A track's notes are those of all its readings; where a face was seen, that is not the reason.
-    notes = [note for note in track.note.split("; ") if note and not note.startswith("no face")]
-    return ", or ".join(notes) or "not known"
 
 
 def _panel(
@@ -128,6 +135,9 @@ def _series(
     step: bool = False,
 ) -> dict[str, Any]:
     times, values = _thin(times, values)
+    if step and len(times):  # its first value holds from the beginning of its second
+        times = np.r_[max(0.0, 2 * times[0] - times[1]) if len(times) > 1 else 0.0, times]
+        values = np.r_[values[0], values]
     look = {"colour": colour, "fill": fill, "step": step}
     return {"name": name, "times": np.round(times, 3), "values": np.round(values, 4)} | look
 

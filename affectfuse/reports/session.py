@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 
@@ -25,7 +25,7 @@ __all__ = [
     "coverage",
     "has_evidence",
     "interval_tracks",
-    "public_source",
+    "public",
     "session_notes",
     "session_summary",
     "ticks_s",
@@ -48,6 +48,8 @@ NO_CHECKPOINT = (
     "no checkpoint was given, so there is no fused estimate: give --checkpoint FILE, or "
     "--checkpoint demo for the embedded one"
 )
+
+_CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/?#\s]*@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +87,13 @@ class SessionResult:
     notes: Sequence[str] = ()
 
 
-def public_source(source: str) -> str:
-    """Return the source without a user name and password, should its address hold them."""
-    if "://" not in source:
-        return source
-    parts = urlsplit(source)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+def public(value: Any) -> Any:
+    """Return a value whose texts, at any depth, hold no user name and password of an address."""
+    if isinstance(value, Mapping):
+        return {key: public(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [public(item) for item in value]
+    return _CREDENTIALS.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def ticks_s(result: SessionResult) -> Array:
@@ -124,9 +127,13 @@ def warnings(result: SessionResult) -> list[str]:
 
 
 def interval_tracks(result: SessionResult) -> list[IntervalTrack]:
-    """Return the interval tracks, micro-expressions first: with none, should none be found."""
+    """Return the interval tracks, micro-expressions first; watched and none found is a track too.
+
+    A modality that was never present found nothing because it saw nothing: no track.
+    """
     tracks = dict(result.intervals)
-    if MICRO_EXPRESSION in result.modality_quality:
+    watched = result.modality_quality.get(MICRO_EXPRESSION)
+    if watched is not None and np.any(watched.values > 0):
         tracks.setdefault(MICRO_EXPRESSION, IntervalTrack(MICRO_EXPRESSION, ()))
     first = {MICRO_EXPRESSION: 0, "macro_expression": 1}
     return [tracks[name] for name in sorted(tracks, key=lambda name: (first.get(name, 2), name))]
@@ -134,7 +141,8 @@ def interval_tracks(result: SessionResult) -> list[IntervalTrack]:
 
 def session_notes(result: SessionResult) -> list[str]:
     """Return the session's notes, once each, with that on a missing checkpoint."""
-    return list(dict.fromkeys([*result.notes] + [NO_CHECKPOINT] * (result.target is None)))
+    notes = [*result.notes] + [NO_CHECKPOINT] * (result.target is None)
+    return list(dict.fromkeys(public(notes)))
 
 
 def session_summary(result: SessionResult) -> dict[str, Any]:
@@ -142,7 +150,7 @@ def session_summary(result: SessionResult) -> dict[str, Any]:
     faces = result.tracks.get(FACE_VISIBLE)
     return {
         "schema_version": SCHEMA_VERSION,
-        "source": public_source(result.source),
+        "source": public(result.source),
         "duration_s": result.duration_s,
         "mode": result.mode,
         "warnings": warnings(result),
@@ -166,7 +174,7 @@ def session_summary(result: SessionResult) -> dict[str, Any]:
             {"onset_s": e.onset_s, "offset_s": e.offset_s, "label": e.label} for e in result.events
         ],
         "score": asdict(result.score) if result.score else None,
-        "provenance": {**result.provenance},
+        "provenance": public(result.provenance),
     }
 
 

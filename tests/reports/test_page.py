@@ -162,6 +162,11 @@ def test_gaps_have_their_reason() -> None:
         {"start": 4.0, "end": 6.0, "reason": "no face"},
         {"start": 7.0, "end": 8.0, "reason": "dark"},
     ]
+    both = gaps(Track("a", "", times[3:6], values[4:7] * np.nan, np.ones(3), "dark"), seen)
+    assert [(gap["start"], gap["end"], gap["reason"]) for gap in both] == [
+        (3.0, 4.0, "dark"),
+        (4.0, 6.0, "no face"),
+    ]
     joined = gaps(replace_note(track, "no face visible; dark; too slow"), seen)
     assert [gap["reason"] for gap in joined] == [
         "dark, or too slow",

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from affectfuse.containers import Estimate, Interval, IntervalTrack, Target, Track
+from affectfuse.reports.page import render
 from affectfuse.reports.session import (
     FACE_VISIBLE,
     HEART_RATE,
@@ -19,7 +20,7 @@ from affectfuse.reports.session import (
     SYNTHETIC_ONLY,
     SessionResult,
     coverage,
-    public_source,
+    public,
     session_summary,
     warnings,
 )
@@ -169,7 +170,10 @@ def test_watched_and_nothing_found_is_none_found() -> None:
     summary = session_summary(small(intervals={}, modality_quality=watched))
     assert summary["summary"]["micro_expressions"] == 0
     assert summary["intervals"][MICRO_EXPRESSION]["count"] == 0
-    assert session_summary(small(intervals={}))["summary"]["micro_expressions"] is None
+    never = track(MICRO_EXPRESSION, "fraction", [1.0, 2.0, 3.0], [0.0, 0.0, 0.0])
+    for quality in ({}, {MICRO_EXPRESSION: never}):
+        unseen = session_summary(small(intervals={}, modality_quality=quality))
+        assert unseen["summary"]["micro_expressions"] is None
 
 
 def test_names_are_those_of_their_rooms() -> None:
@@ -207,10 +211,21 @@ def test_json_is_strict() -> None:
     ("source", "shown"),
     [
         ("rtsp://anna:secret@cam.example:554/live", "rtsp://cam.example:554/live"),
+        ("http://a:secret@b@cam.example/x?at=a@b", "http://cam.example/x?at=a@b"),
         ("rtsp://cam.example/live", "rtsp://cam.example/live"),
         ("folder/a@b.mp4", "folder/a@b.mp4"),
     ],
 )
 def test_passwords_leave_no_trace(source: str, shown: str) -> None:
-    assert public_source(source) == shown
-    assert session_summary(small(source=source))["source"] == shown
+    result = small(
+        source=source,
+        provenance={"recording": {"source": source, "all": [source]}},
+        notes=[f"{source} broke off"],
+    )
+    assert public(source) == shown
+    summary = session_summary(result)
+    assert summary["source"] == summary["provenance"]["recording"]["source"] == shown
+    assert f"{shown} broke off" in summary["notes"]
+    if "secret" in source:
+        assert "secret" not in strict_json(summary)
+        assert "secret" not in render(result)

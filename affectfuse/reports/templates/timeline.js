@@ -92,6 +92,7 @@
         tickfont: { size: 10, color: colours.of("faint") }, rangemode: "normal",
         ...(panel.range ? { range: [panel.range[0] - 0.02, panel.range[1] + 0.02] } : {}),
         ...(panel.range && panel.height < 90 ? { tickvals: [0, 1] } : {}),
+        ...(panel.series.some((s) => s.values.some((v) => v !== null)) ? {} : { tickvals: [] }),
       };
 
       for (const gap of panel.gaps) {
