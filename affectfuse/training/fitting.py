@@ -82,14 +82,25 @@ class EpochProgress(Callback):
 
 
 class EpochLog(Callback):
-    """Collects the logged metrics, one row an epoch."""
+    """Collects, one row an epoch, the mean training loss and what was logged in validation.
+
+    The training loss is taken from the steps, not logged in them: that costs a quarter of a step.
+    """
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []
+        self._losses: list[Tensor] = []
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        self._losses.append(outputs["loss"])
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        train_loss = float(torch.stack(self._losses).mean())
+        self._losses.clear()
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.rows.append({"epoch": trainer.current_epoch, **logged})
+        self.rows.append({"epoch": trainer.current_epoch, "train_loss": train_loss, **logged})
 
     def csv(self) -> str:
         """Return the rows as CSV text, an undefined metric as NaN."""

@@ -91,9 +91,7 @@ class AffectModule(lightning.LightningModule):
             ]
         )
         modality_loss = torch.where(rows, losses, 0.0).sum() / rows.sum().clamp_min(1)
-        total = loss + self.settings.modality_loss * modality_loss
-        self.log("train_loss", loss.detach(), on_epoch=True, on_step=False, batch_size=len(labels))
-        return total
+        return loss + self.settings.modality_loss * modality_loss
 
     def drop_modalities(self, present: dict[str, Tensor]) -> dict[str, Tensor]:
         """Hide present modalities at random; a sample that had some keeps at least one."""

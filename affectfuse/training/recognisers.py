@@ -79,9 +79,7 @@ class RecogniserModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         _, logits = self.recogniser(self.vary(batch["clips"]))
         labels: Tensor = batch["labels"]
-        loss = functional.cross_entropy(logits, labels, weight=self.class_weights)
-        self.log("train_loss", loss.detach(), on_epoch=True, on_step=False, batch_size=len(labels))
-        return loss
+        return functional.cross_entropy(logits, labels, weight=self.class_weights)
 
     def vary(self, clips: Tensor) -> Tensor:
         """Return the clips (batch, *clip_shape) with a random gain and noise each."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from affectfuse.datasets.splits import Split
@@ -68,7 +68,9 @@ def learn(table: SampleTable, **changes: Any) -> tuple[FusionModel, SampleData]:
 @pytest.mark.parametrize("class_weights", [False, True])
 def test_learns_the_posterior_of_gaussians(class_weights: bool) -> None:
     """Log ratio of N(1.5, 1) to N(0, 1) is 1.5 x - 1.125; the prior stays what it was."""
-    model, _ = learn(make_table(9000), class_weights=class_weights, max_epochs=25)
+    model, _ = learn(
+        make_table(9000), class_weights=class_weights, max_epochs=20, batch_size=512
+    )
     x = torch.tensor([[-1.0], [0.0], [1.0], [2.0]])
     present = {"a": torch.ones(4).bool(), "b": torch.zeros(4).bool()}
     ones = {name: torch.ones(4) for name in "ab"}
@@ -88,8 +90,6 @@ def test_the_loss_is_fused_plus_modality_losses_where_present() -> None:
         for parameter in model.head.parameters():
             parameter.fill_(0.3)
     module = AffectModule(model, settings(modality_loss=0.5), seed=0)
-    logged: dict[str, Tensor] = {}
-    module.log = lambda name, value, **_: logged.update({name: value})  # type: ignore[method-assign,assignment]
     present = {"a": torch.tensor([True, True]), "b": torch.tensor([True, False])}
     batch: Batch = {
         "samples": {"a": torch.tensor([[1.0], [2.0]]), "b": torch.tensor([[3.0], [math.nan]])},
@@ -106,7 +106,6 @@ def test_the_loss_is_fused_plus_modality_losses_where_present() -> None:
                                  ("b", 0, torch.tensor(0))]
     ]  # fmt: skip
     torch.testing.assert_close(loss, fused + 0.5 * torch.stack(own).mean())
-    torch.testing.assert_close(logged["train_loss"], fused.detach())
 
 
 def test_modality_dropout_hides_at_its_rate_and_leaves_one() -> None:
@@ -163,14 +162,12 @@ def test_the_best_epoch_is_kept_and_training_stops_early() -> None:
     kept = functional.cross_entropy(output.logits, validation["labels"])
     assert float(kept) == pytest.approx(min(losses), rel=1e-5)
     lines = log.csv().splitlines()
-    assert set(lines[0].split(",")) == {
-        "epoch", "train_loss", "val_loss", "val_uar", "val_uf1", "val_auroc",
-    }  # fmt: skip
+    assert lines[0] == "epoch,train_loss,val_loss,val_uar,val_uf1,val_auroc"
     assert len(lines) == len(losses) + 1
 
 
 def test_fused_beats_each_modality_and_the_table_says_on_what() -> None:
-    model, data = learn(make_table(6000))
+    model, data = learn(make_table(6000), batch_size=512)
     temperatures = fit_temperatures(model, data.sides["validation"])
     assert temperatures["fused"] == pytest.approx(1.0, abs=0.25)
     rows = metrics_table(model, data.sides["test"], temperatures)
