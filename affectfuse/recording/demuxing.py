@@ -11,23 +11,26 @@ import av
 
 __all__ = ["Demuxer"]
 
-_LEAD_S = 2.0
-"""How far one stream's packets may run ahead while another's are waited for."""
-
 
 class Demuxer:
     """Decodes the chosen streams of a container, each at its own pace, from one pass over it.
 
-    Packets of the streams not asked for wait compressed, and at most `_LEAD_S` of them.
+    Packets of the other streams wait meanwhile, compressed.
+
+    Args:
+        container: PyAV's.
+        streams: which of its streams to decode.
+        lead_s: how far one stream's packets may run ahead while another's are waited for.
 
     Attributes:
         damaged: how many packets could not be decoded.
         error: what ended the reading before its proper end, or None.
     """
 
-    def __init__(self, container: Any, streams: list[Any]) -> None:
+    def __init__(self, container: Any, streams: list[Any], lead_s: float) -> None:
         self.damaged = 0
         self.error: Exception | None = None
+        self._lead_s = lead_s
         self._packets = container.demux(*streams)
         self._waiting: dict[int, deque[Any]] = {stream.index: deque() for stream in streams}
         start = container.start_time
@@ -63,7 +66,7 @@ class Demuxer:
         while True:
             if own:
                 yield own.popleft()
-            elif any(map(_runs_ahead, self._waiting.values())):
+            elif any(map(self._runs_ahead, self._waiting.values())):
                 yield None
             else:
                 try:
@@ -75,9 +78,8 @@ class Demuxer:
                     return
                 self._waiting[packet.stream.index].append(packet)
 
-
-def _runs_ahead(packets: deque[Any]) -> bool:
-    if not packets or packets[0].dts is None or packets[-1].dts is None:
-        return False
-    span = packets[-1].dts - packets[0].dts
-    return bool(span * packets[0].time_base > _LEAD_S)
+    def _runs_ahead(self, packets: deque[Any]) -> bool:
+        if not packets or packets[0].dts is None or packets[-1].dts is None:
+            return False
+        span = packets[-1].dts - packets[0].dts
+        return bool(span * packets[0].time_base > self._lead_s)

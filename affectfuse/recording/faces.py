@@ -25,7 +25,8 @@ _REDUCED_PX = 1280
 _CHECK_S = 0.5  # the detector looks this often at a face that is followed,
 _DOUBT_S = 0.1  # this often when it saw none there,
 _PATIENCE_S = 1.0  # and gives it up after so long
-_SURE = 0.65  # score from which a face is taken
+_SURE = 0.65  # score from which a face is taken at once
+_INSIST_S = 0.3  # how long a face of a lower score must be seen before it is taken
 _RIVAL = 2.0  # times the area from which another face takes over
 _REACH = 0.25  # how far from the chosen point a face may be, in frame diagonals
 _MEMORY_S = 5.0  # how long the place of a lost face is remembered
@@ -35,7 +36,8 @@ class FaceTracker:
     """Adds the face to each frame of one recording; a context manager, one per recording.
 
     A face is taken when the detector is sure of it (score at least 0.65; false alarms were seen at
-    0.51 to 0.61, true faces from 0.82), then MediaPipe follows its landmarks from frame to frame.
+    0.51 to 0.61, for up to 0.13 s, and small true faces from 0.52) or sees it for 0.3 s on end;
+    then MediaPipe follows its landmarks from frame to frame.
     Every half second the detector looks again, over the whole frame: a track under which it has
     seen no face for a second is given up (following can drift onto things that are no face); with
     `choose='largest'`, a face of twice the area, seen twice, takes over. All by the frames' own
@@ -70,6 +72,7 @@ class FaceTracker:
         self._working = threading.Lock()
         self._following = self._rivalled = False
         self._box: Detection | None = None  # of the face last seen, at _last_s
+        self._unsure: tuple[Detection, float] | None = None  # a face not taken yet, and since when
         self._last_s = self._checked_s = self._confirmed_s = -math.inf
 
     def __enter__(self) -> Self:
@@ -154,7 +157,8 @@ class FaceTracker:
         self._confirmed_s = time_s
         area = _RIVAL * max(detection.area for detection in own)
         rivalled = self._point is None and any(
-            detection.area > area and detection.score >= _SURE for detection in detections
+            face.area > area and face.score >= _SURE and not overlap(face, box)
+            for face in detections
         )
         if rivalled and self._rivalled:
             self._box = None
@@ -165,9 +169,13 @@ class FaceTracker:
     def _acquire(self, image: Array, time_s: float) -> Array | None:
         """Look for the wanted face in the whole image and return its landmarks, or None."""
         mesh = self._loaded()
-        detections = [face for face in mesh.detect(image) if face.score >= _SURE]
-        wanted = self._wanted_of(detections, image.shape[1] / image.shape[0], time_s)
+        detections = mesh.detect(image)
+        sure = [face for face in detections if face.score >= _SURE]
+        wanted = self._wanted_of(sure or detections, image.shape[1] / image.shape[0], time_s)
         if wanted is None:
+            self._unsure = None
+            return None
+        if not sure and not self._insisted(wanted, time_s):
             return None
         if len(detections) > 1:
             image = only(wanted, image)
@@ -181,6 +189,13 @@ class FaceTracker:
         self._checked_s = self._confirmed_s = time_s
         self._rivalled = False
         return landmarks
+
+    def _insisted(self, unsure: Detection, time_s: float) -> bool:
+        """Return whether an unsure face was seen in its place, frame after frame, long enough."""
+        seen = self._unsure
+        since_s = seen[1] if seen is not None and overlap(seen[0], unsure) else time_s
+        self._unsure = unsure, since_s
+        return time_s - since_s >= _INSIST_S
 
     def _wanted_of(
         self, detections: list[Detection], aspect: float, time_s: float

@@ -28,6 +28,10 @@ from affectfuse.recording.sources import Kind, Source, open_container, parse_sou
 
 __all__ = ["Recording", "RecordingInfo", "open_recording"]
 
+# How far picture and sound may lie apart in the container and still be merged.
+_FILE_LEAD_S = 10.0
+_LIVE_LEAD_S = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingInfo:
@@ -86,7 +90,8 @@ class Recording:
             self._video.thread_type = "SLICE"
             self._audio = container.streams.best("audio") if audio else None
             streams = [stream for stream in (self._video, self._audio) if stream is not None]
-            self._demuxer = Demuxer(container, streams)
+            lead_s = _FILE_LEAD_S if source.kind == "file" else _LIVE_LEAD_S
+            self._demuxer = Demuxer(container, streams, lead_s)
             self._rgb = RgbConverter(self._video.sample_aspect_ratio)
             frames = self._decoded_frames()
             first = next((frame for frame in frames if frame is not None), None)

@@ -155,6 +155,16 @@ def test_sound_that_ends_early_holds_nothing_back(tmp_path: Path) -> None:
     assert sum(time_s > 2 for time_s in seen) == 55
 
 
+def test_sound_that_lies_far_behind_the_picture_is_not_waited_for(tmp_path: Path) -> None:
+    times_s = np.arange(120) / 2  # the muxer gives up waiting for sound, too, after 10 s
+    path = write_video(tmp_path / "a.mkv", times_s, sound_hz=16000, sound_s=1.0, sound_last=True)
+    with open_recording(path, audio=True) as recording:
+        seen = list(recording.observations())
+        (note,) = recording.notes
+    assert [type(observation) for observation in seen] == [Frame] * 120
+    assert "came too late to be merged" in note
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_truncated_video_gives_what_is_there_and_a_note(tmp_path: Path, suffix: str) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (120, 64, 96, 3), np.uint8)
@@ -234,13 +244,13 @@ def test_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(RecordingError, match="permission denied.*rights"):
+    with pytest.raises(RecordingError, match=r"permission denied.*rights"):
         open_recording(path)
 
 
 @pytest.mark.parametrize("name", ["camera:97", "/dev/video97"])
 def test_camera_that_is_not_there(name: str) -> None:
-    with pytest.raises(RecordingError, match="there is no '.*97'.*Cameras on this machine"):
+    with pytest.raises(RecordingError, match=r"there is no '.*97'.*Cameras on this machine"):
         open_recording(name)
 
 

@@ -29,6 +29,7 @@ def write_video(
     mirrored: bool = False,
     sound_hz: int | None = None,
     sound_s: float | None = None,
+    sound_last: bool = False,
     options: dict[str, str] | None = None,
     encoder: dict[str, str] | None = None,
 ) -> Path:
@@ -46,13 +47,16 @@ def write_video(
         sound = None if sound_hz is None else container.add_stream("aac", rate=sound_hz)
         if sound is not None:
             sound.layout = "stereo"
+        length_s = times_s[-1] if sound_s is None else sound_s
+        if sound is not None and not sound_last:
+            _write_tone(container, sound, sound_hz, length_s)
         for time_s, image in zip(times_s, images, strict=True):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = round(time_s * 1000), MILLISECONDS
             container.mux(video.encode(frame))
         container.mux(video.encode())
-        if sound is not None:
-            _write_tone(container, sound, sound_hz, times_s[-1] if sound_s is None else sound_s)
+        if sound is not None and sound_last:
+            _write_tone(container, sound, sound_hz, length_s)
     return path
 
 
