@@ -45,7 +45,7 @@ class Parameters:
     width: int = _number(640, 64, 4096, "pixels")
     height: int = _number(480, 64, 4096, "pixels")
     interocular_percent: float = _number(14.0, 3, 40, "% of the frame's width")
-    crf: int = _number(18, 0, 51, "x264 constant rate factor")
+    crf: int = _number(20, 0, 51, "x264 constant rate factor")
     noise_sd: float = _number(1.5, 0, 50, "grey levels, sd")
 
     hidden_state: bool = True

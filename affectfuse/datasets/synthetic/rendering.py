@@ -134,8 +134,8 @@ class Backdrop:
     def __init__(self, portrait: Portrait) -> None:
         grid = portrait.grid()
         u, v = np.abs(grid[..., 0]), grid[..., 1]
-        head = np.hypot(u / 2.0, (v - 0.2) / 2.3) - 1.0
-        body = np.where(v > 1.2, u - 1.0 - 0.9 * (v - 1.2), 1.0)
+        head = np.hypot(u / 2.3, (v - 0.1) / 2.75) - 1.0
+        body = np.where(v > 0.9, u - 1.3 - 1.5 * (v - 0.9), 1.0)
         matte = np.clip(0.5 - np.minimum(head, body) / 0.25, 0, 1)
         self._matte = matte.astype(np.float32)[..., None]
         self._plate = _fill(portrait.image, self._matte)

@@ -34,7 +34,7 @@ LIP_CURVES = {
 """Landmarks along the edges of the lips, from the image's left to its right."""
 
 _NOSE_BASE, _CHIN = 2, 152
-_ABSORPTION = np.array([0.85, 1.10, 1.25])  # of melanin, red to blue, relative
+_ABSORPTION = np.array([0.80, 1.10, 1.28])  # of melanin, red to blue, relative
 
 
 def curve(portrait: Portrait, landmarks: Sequence[int], u: Array) -> Array:
@@ -125,17 +125,13 @@ def apply_subject(portrait: Portrait, subject: Subject, skin_tone: float) -> Por
     if any(subject.shape.values()):
         field = _shape_field(points, subject, grid)
         portrait = warp(portrait, field, _shape_field(points, subject, points))
-    skin = skin_mask(portrait)[..., None]
+    share = _complexion(portrait)[..., None]
     image = portrait.image * np.array(subject.albedo)
+    image = image * (1 + _hair(portrait)[..., None] * (1 - share) * (subject.hair - 1.0))
     melanin = (skin_tone - 2.0) / 4.0
     melanin = melanin if melanin > 0 else 0.35 * melanin
-    toned = image * np.exp(-melanin * _ABSORPTION)
-    lips = _polygons(portrait, [LIPS_OUTER], 0.04)[..., None]
-    share = np.clip(skin + 0.8 * lips, 0, 1)
-    image = image * (1 - share) + toned * share
-    head = _head(portrait)[..., None] * (1 - np.clip(share + _features(portrait)[..., None], 0, 1))
-    image = image * (1 + head * (subject.hair - 1.0))
-    image = image * (1 + skin * _mottle(portrait, subject)[..., None])
+    image = image * (1 + share * (np.exp(-melanin * _ABSORPTION) - 1.0))
+    image = image * (1 + share * _mottle(portrait, subject)[..., None])
     return replace(portrait, image=np.clip(image, 0, 255).astype(np.float32))
 
 
@@ -189,27 +185,50 @@ def _features(portrait: Portrait) -> Array:
     return np.asarray(np.maximum(np.maximum(eyes, brows), lips))
 
 
-def _head(portrait: Portrait) -> Array:
-    grid = portrait.grid()
-    radius = np.hypot(grid[..., 0] / 1.75, (grid[..., 1] - 0.2) / 2.1)
-    return np.clip((1.05 - radius) / 0.1, 0, 1)
+def _alike(portrait: Portrait, sample: Array, spread: tuple[float, float, float]) -> Array:
+    """How near each pixel's colour (Lab) is to the median of the sample's, (height, width)."""
+    lab = cv2.cvtColor((portrait.image / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
+    lab = cv2.GaussianBlur(lab, (0, 0), max(0.5, 0.02 * portrait.interocular_px))
+    distance = (((lab - np.median(lab[sample], axis=0)) / spread) ** 2).sum(-1)
+    return np.exp(-0.5 * np.clip(distance - 2.0, 0, None))
+
+
+def _cheeks(portrait: Portrait) -> Array:
+    return _polygons(portrait, [RIGHT_CHEEK, LEFT_CHEEK, FOREHEAD[:2] + FOREHEAD[-3:]], 0.0) > 0.5
 
 
 def skin_mask(portrait: Portrait) -> Array:
-    """Return which pixels show skin, (height, width) in [0, 1].
+    """Return which pixels of the face show skin, (height, width) in [0, 1].
 
-    Near the head, of the cheeks' colour, and neither eye, brow nor lip.
+    Inside the face's outline, of the cheeks' colour, and neither eye, brow nor lip.
     """
-    lab = cv2.cvtColor((portrait.image / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
-    lab = cv2.GaussianBlur(lab, (0, 0), max(0.5, 0.02 * portrait.interocular_px))
-    sample = _polygons(portrait, [RIGHT_CHEEK, LEFT_CHEEK, FOREHEAD[:2] + FOREHEAD[-3:]], 0.0) > 0.5
-    middle = np.median(lab[sample], axis=0)
-    spread = np.array([16.0, 5.5, 6.5])
-    distance = (((lab - middle) / spread) ** 2).sum(-1)
-    alike = np.exp(-0.5 * np.clip(distance - 2.0, 0, None))
-    oval = _polygons(portrait, [FACE_OVAL], 0.0)
-    near = np.maximum(oval, _polygons(portrait, [FACE_OVAL], 0.45) * alike)
-    return np.asarray(near * np.maximum(alike, 0.0) * (1 - _features(portrait)))
+    alike = _alike(portrait, _cheeks(portrait), (16.0, 5.5, 6.5))
+    return np.asarray(_polygons(portrait, [FACE_OVAL], 0.0) * alike * (1 - _features(portrait)))
+
+
+def _complexion(portrait: Portrait) -> Array:
+    """What changes with the colour of the skin: all of the face below the brows but the eyes
+    themselves, and what has the skin's colour above them, on the ears and the neck."""
+    alike = _alike(portrait, _cheeks(portrait), (26.0, 7.0, 9.0))
+    grid = portrait.grid()
+    brows = portrait.head_landmarks[list(RIGHT_BROW + LEFT_BROW), 1].mean()
+    below = np.clip((grid[..., 1] - brows) / 0.15 + 0.5, 0, 1)
+    face = _polygons(portrait, [FACE_OVAL], 0.0) * np.maximum(alike, below)
+    around = _polygons(portrait, [FACE_OVAL], 0.45) * alike
+    eyes = _polygons(portrait, [RIGHT_EYE, LEFT_EYE], 0.0)
+    return np.asarray(np.maximum(face, around) * (1 - eyes))
+
+
+def _hair(portrait: Portrait) -> Array:
+    """What lies on and around the head and has the colour of what is above the forehead."""
+    grid = portrait.grid()
+    u, v = grid[..., 0], grid[..., 1]
+    top = portrait.head_landmarks[10, 1]
+    sample = (np.abs(u) < 0.6) & (v < top - 0.15) & (v > top - 0.8)
+    if not sample.any():
+        return np.zeros(u.shape)
+    near = np.clip((1.05 - np.hypot(u / 2.1, (v - 0.1) / 2.4)) / 0.1, 0, 1)
+    return np.asarray(near * _alike(portrait, sample, (30.0, 6.0, 9.0)))
 
 
 def pulse_map(portrait: Portrait, skin: Array) -> Array:
