@@ -190,12 +190,34 @@ def _split(override: str) -> tuple[str, Any]:
 
 def _fill(recipe: DictConfig, key: str, slot: str) -> None:
     value = recipe[key]
+    if key != "modalities":
+        recipe[key] = _node(slot, value)
+    elif isinstance(value, DictConfig):
+        recipe[key] = {name: _node(slot, value[name]) for name in value}
+    else:
+        chosen = [value] if isinstance(value, str) else value or ()
+        recipe[key] = {Path(str(name)).stem: load_node(slot, str(name)) for name in chosen}
+
+
+def _node(slot: str, value: Any) -> Any:
+    """A slot's value is a config's name, a node, or `config: name` and what differs from it."""
     if isinstance(value, str):
-        value = [value] if key == "modalities" else value
-    if isinstance(value, str):
-        recipe[key] = load_node(slot, value)
-    elif key == "modalities" and not isinstance(value, DictConfig):
-        recipe[key] = {Path(str(name)).stem: load_node(slot, str(name)) for name in value or ()}
+        return load_node(slot, value)
+    if not isinstance(value, DictConfig) or "config" not in value:
+        return value
+    node = load_node(slot, str(value.pop("config")))
+    for key in _leaves(value):
+        _override(node, key, OmegaConf.select(value, key))
+    return node
+
+
+def _leaves(node: DictConfig, prefix: str = "") -> list[str]:
+    keys = []
+    for key, value in node.items():
+        deeper = isinstance(value, DictConfig)
+        path = prefix + str(key)
+        keys += _leaves(value, path + ".") if deeper else [path]
+    return keys
 
 
 def _override(recipe: DictConfig, key: str, value: Any) -> None:

@@ -70,7 +70,7 @@ def run_demo(recipe: DictConfig, out: Path, progress: Progress | None = None) ->
         load_recipe("score"), item.path, checkpoint=checkpoint, events=stretches
     )
     report = write_session(result, out / "session")
-    rows = compare(item, result, checkpoint.target, settle_s=recipe.training.settle_s)
+    rows = compare(item, result, checkpoint.target, settle_s=recipe.settle_s)
     (out / "demo.json").write_text(json.dumps([list(row) for row in rows], indent=1))
     return DemoResult(tuple(rows), report)
 

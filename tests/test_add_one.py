@@ -200,7 +200,7 @@ def test_one_file_and_one_config_each(my_lab: Path, monkeypatch: pytest.MonkeyPa
             "workers=1",
             "training.max_epochs=200",
             "training.learning_rate=0.02",
-            "training.settle_s=1.5",
+            "settle_s=1.5",
         ],
     )
     result = train(recipe, my_lab / "model")

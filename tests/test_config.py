@@ -53,6 +53,14 @@ def test_overrides_choose_configs_first_then_set_keys(tree: Path) -> None:
     assert recipe.modalities.pulse.window_s == 8
 
 
+def test_a_recipe_may_say_what_differs_from_a_config(tree: Path) -> None:
+    (tree / "short.yaml").write_text("dataset: {config: a, root: /d}\nmodalities: [pulse]\n")
+    assert load_recipe("short").dataset == {"target": "affectfuse.x.A", "root": "/d"}
+    (tree / "wrong.yaml").write_text("dataset: {config: a, rot: /d}\n")
+    with pytest.raises(ConfigError, match="Did you mean 'root'"):
+        load_recipe("wrong")
+
+
 @pytest.mark.parametrize(
     ("override", "advice"),
     [
