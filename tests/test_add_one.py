@@ -69,7 +69,7 @@ from affectfuse.recording.writing import VideoWriter
 class Lamp(Dataset):
     """A lamp that is off, then on."""
 
-    name, provenance = "lamp", "videos of a lamp; has seen no real person"
+    name, provenance = "lamp", "Videos of a lamp; no real person was seen."
     target = Target("lamp", ("off", "on"), "window", "condition")
 
     def __init__(self, root: str, subjects: int) -> None:
