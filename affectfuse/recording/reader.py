@@ -165,7 +165,7 @@ class Recording:
             (self._untimed, "{} frames without a timestamp: left out"),
             (self._disordered, "{} frames whose timestamps repeat or go back: left out"),
             (self._late, "{} frames or blocks of sound came too late to be merged: left out"),
-            (self._dropped, "about {} frames were lost by the camera before they were read"),
+            (self._dropped, "about {} frames fewer than the camera's rate promises: lost, or slow"),
         )
         notes = [text.format(count) for count, text in counted if count]
         return [*notes, *self._ending()] if self._complete else notes

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from recording.videos import picture, write_sound, write_video
 
 from affectfuse.containers import AudioBlock, Frame
 from affectfuse.errors import RecordingError
+from affectfuse.recording import reader, sources
 from affectfuse.recording.reader import Recording, open_recording
+from affectfuse.recording.sources import Source
 
 
 def frames_of(recording: Recording) -> list[Frame]:
@@ -114,6 +117,13 @@ def test_frames_are_upright(tmp_path: Path, rotation: float, mirrored: bool, tur
     assert frame.image.shape == expected.shape == (info.height, info.width, 3)
     assert frame.image.flags.c_contiguous
     assert np.abs(frame.image.astype(int) - expected).mean() < 3
+
+
+def test_pixels_become_square(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", [0.0, 0.1], pixel_aspect=Fraction(4, 3))
+    with open_recording(path) as recording:
+        assert frames_of(recording)[0].image.shape == (64, 128, 3)
+        assert (recording.info.width, recording.info.height) == (128, 64)
 
 
 def test_sound_is_merged_by_time(tmp_path: Path) -> None:
@@ -289,6 +299,58 @@ def test_http_stream_equals_the_file(tmp_path: Path, served: str) -> None:
         assert [frame.time_s for frame in frames_of(recording)] == expected
     with pytest.raises(RecordingError, match="cannot be opened"):
         open_recording(f"{served}/other.mkv")
+
+
+@pytest.fixture
+def stalled(tmp_path: Path) -> Iterator[str]:
+    """A server that sends half of a video and then nothing more."""
+    noise = np.random.default_rng(0).integers(0, 255, (60, 64, 96, 3), np.uint8)
+    path = write_video(tmp_path / "clip.mkv", np.arange(60) / 30, images=list(noise))
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    done = threading.Event()
+
+    class Stalling(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(2 * len(half)))
+            self.end_headers()
+            self.wfile.write(half)
+            done.wait(10)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/clip.mkv"
+        done.set()
+        server.shutdown()
+        thread.join()
+
+
+def test_stream_that_stalls_ends_with_a_note(stalled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "READ_TIMEOUT_S", 0.5)
+    with open_recording(stalled) as recording:
+        frames = frames_of(recording)
+        (note,) = recording.notes
+    assert 15 < len(frames) < 45
+    assert note.startswith(f"reading broke off at {frames[-1].time_s + 1 / 30:.1f} s")
+    assert "no more data came" in note
+
+
+def test_camera_that_loses_frames_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    # FFmpeg's own test picture stands for a camera of 20 frames/s; frames 10 to 13 are lost.
+    picture = "testsrc=size=96x64:rate=20:duration=2,select='not(between(n,10,13))'"
+    camera = Source("camera:0", "camera", picture, "lavfi")
+    monkeypatch.setattr(reader, "parse_source", lambda _: camera)
+    with open_recording("camera:0") as recording:
+        times_s = [frame.time_s for frame in frames_of(recording)]
+        info, notes = recording.info, recording.notes
+    assert np.allclose(times_s, np.r_[np.arange(10), np.arange(14, 40)] / 20)
+    assert (info.kind, info.source) == ("camera", "camera:0")
+    assert math.isnan(info.duration_s)
+    assert notes == ["about 4 frames fewer than the camera's rate promises: lost, or slow"]
 
 
 def test_replay_gives_the_same_at_the_pace_of_the_timestamps(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def write_video(
     images: Sequence[Any] | None = None,
     rotation: float | None = None,
     mirrored: bool = False,
+    pixel_aspect: Fraction | None = None,
     sound_hz: int | None = None,
     sound_s: float | None = None,
     sound_last: bool = False,
@@ -41,6 +42,8 @@ def write_video(
         video.height, video.width = images[0].shape[:2]
         video.pix_fmt = "yuv420p"
         video.gop_size = 10
+        if pixel_aspect is not None:
+            video.codec_context.sample_aspect_ratio = pixel_aspect
         video.codec_context.time_base = video.time_base = MILLISECONDS
         if rotation is not None or mirrored:
             video.set_display_rotation(rotation or 0, hflip=mirrored)
