@@ -58,7 +58,7 @@ class MicroExpression(Modality):
         crop_size_px: int = 128,
         smoothing_s: float = 0.5,
         flow: FlowName = "dis",
-        threshold: float = 1.8,
+        threshold: float = 1.5,
         micro_longest_s: float = 0.5,
         clip_frames: int = 8,
         clip_size_px: int = 48,

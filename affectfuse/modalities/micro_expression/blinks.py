@@ -12,7 +12,7 @@ __all__ = ["BlinkSpotter"]
 
 _LEVEL_UP_S = 0.5  # the open level follows an opening eye within this time,
 _LEVEL_DOWN_S = 6.0  # and a slowly narrowing one within this
-_CLOSES = 0.13  # closure, as a share of the open level, that begins a blink
+_CLOSES = 0.2  # closure, as a share of the open level, that begins a blink
 _OPENS = 0.5  # share of the deepest closure below which it is over
 _SHORTEST_S, _LONGEST_S = 0.04, 0.7
 

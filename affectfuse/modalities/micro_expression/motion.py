@@ -15,10 +15,10 @@ from affectfuse.signals.flow import FlowName, fit_rigid, flow_method, rigid_basi
 __all__ = ["ANCHORS", "REGIONS", "FacialMotion", "MotionMeter"]
 
 REGIONS: dict[str, tuple[int, ...]] = {
-    "right_inner_brow": (107, 66, 69, 108, 109),
-    "left_inner_brow": (336, 296, 299, 337, 338),
-    "right_outer_brow": (70, 63, 105, 104, 68),
-    "left_outer_brow": (300, 293, 334, 333, 298),
+    "right_inner_brow": (107, 66, 55, 108),
+    "left_inner_brow": (336, 296, 285, 337),
+    "right_outer_brow": (70, 63, 105, 46),
+    "left_outer_brow": (300, 293, 334, 276),
     "right_cheek": RIGHT_CHEEK,
     "left_cheek": LEFT_CHEEK,
     "right_nose_wing": (49, 129, 64, 98, 48, 115),
@@ -27,7 +27,7 @@ REGIONS: dict[str, tuple[int, ...]] = {
     "left_lip_corner": (291, 409, 375, 287, 410, 322),
     "upper_lip": (0, 37, 267, 11, 72, 302, 164),
     "lower_lip": (17, 84, 314, 16, 85, 315, 18),
-    "chin": (152, 148, 377, 175, 199, 200),
+    "chin": (199, 200, 175, 201, 421, 208, 428),
 }
 """Landmarks whose mean motion is a region's; blinks move the eyes, so they are left out."""
 

@@ -9,6 +9,7 @@ negative for a drift, a step or a turn. Short lags find micro-expressions, long 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,14 +27,25 @@ _SIDE_S = 0.07  # half the span over which the motion at either side is averaged
 _PEAK_S = 0.25  # a peak of the pulse strength is the largest within this time on either side
 _TOLERANCE_S = 0.06  # what the measured duration of a micro-expression may be too long
 _MACRO_LONGEST_S = 4.0
+_MACRO_FACTOR = 1.35  # on the threshold: slow motion of the head looks more like a long pulse
 
 _NOISE_S, _NOISE_STEP_S = 15.0, 0.1
 _NOISE_FLOOR, _NOISE_PRIOR = 0.06, 0.2  # % of the interocular distance
 _ACTIVITY_S, _ACTIVITY_LAG_S = 0.8, 0.13
-_BLINK_PERCENT = 4.0  # what a full closure may move brows and cheeks
+_BLINK_CLOSURE, _BLINK_PERCENT = 0.15, 5.0  # what closing the eyes further may move around them
 _HEAD_PERCENT = 0.5  # what head motion of one interocular distance a second may leave behind
 
 _UPPER = np.array(["brow" in name or "cheek" in name for name in REGIONS])
+_MOUTH = np.array(["lip" in name or "chin" in name for name in REGIONS])
+_ACTIVITY_WEIGHT = np.repeat(np.where(_MOUTH, 2.0, 0.5), 2)
+_GROUPS = (
+    np.repeat(_UPPER, 2),
+    np.repeat(_MOUTH, 2),
+    np.repeat(np.array(["lip_corner" in name for name in REGIONS]), 2),
+    np.repeat(np.array(["nose" in name or "cheek" in name for name in REGIONS]), 2),
+)
+"""Parts of the face that expressions often keep to."""
+_GROUP_DISCOUNT = 0.7
 _CHANNELS = 2 * len(REGIONS)
 
 
@@ -122,7 +134,7 @@ class PulseSpotter(Spotter):
                 f"threshold is {threshold} and micro_longest_s {micro_longest_s}; the threshold "
                 f"must be above 0, the longest micro-expression at most {2 * _LAGS_S[0]} s"
             )
-        self._threshold = threshold
+        self._thresholds = [threshold, *[_MACRO_FACTOR * threshold] * (len(_LAGS_S) - 1)]
         self._micro_longest_s = micro_longest_s
         self._noise = [_Noise() for _ in _LAGS_S]
         self._history = _History(2.0 * _LAGS_S[-1] + 2.0)
@@ -131,7 +143,9 @@ class PulseSpotter(Spotter):
 
     def _restart(self) -> None:
         self._history.clear()
-        self._strengths: list[list[tuple[float, float]]] = [[] for _ in _LAGS_S]
+        self._strengths: list[deque[tuple[float, float]]] = [deque() for _ in _LAGS_S]
+        self._weighed_s = [-np.inf] * len(_LAGS_S)
+        self._judged_s = [-np.inf] * len(_LAGS_S)
         self._last_offset_s = -np.inf
 
     def push(self, motion: FacialMotion) -> Iterator[Interval]:
@@ -149,25 +163,24 @@ class PulseSpotter(Spotter):
         yield from ()
 
     def _look(self, scale: int, now_s: float) -> Iterator[Interval]:
-        """Weigh the newest moment that has its far side by now, and decide on a peak before it."""
+        """Weigh the moments that have their far side by now, and decide on the peaks among them."""
         lag_s, strengths = _LAGS_S[scale], self._strengths[scale]
         times = self._history.times
-        centre = int(np.searchsorted(times, now_s - lag_s - _SIDE_S, side="right")) - 1
-        if centre < 0 or times[centre] - lag_s - _SIDE_S < times[0]:
-            return
-        centre_s = float(times[centre])
-        if strengths and centre_s <= strengths[-1][0]:
-            return
-        strengths.append((centre_s, self._strength(scale, centre)))
-        while strengths[0][0] < centre_s - 2.0 * _PEAK_S:
-            strengths.pop(0)
-        peak_s, peak = max(strengths, key=lambda pair: pair[1])
-        middle = min(strengths, key=lambda pair: abs(pair[0] - (centre_s - _PEAK_S)))[0]
-        if peak > self._threshold and peak_s == middle:
-            interval = self._measure(scale, peak_s, peak)
-            if interval is not None:
-                self._last_offset_s = interval.offset_s
-                yield interval
+        newest_s = now_s - lag_s - _SIDE_S
+        first, last = np.searchsorted(times, (self._weighed_s[scale], newest_s), side="right")
+        for centre in range(first, last):
+            centre_s = self._weighed_s[scale] = float(times[centre])
+            if centre_s - lag_s - _SIDE_S >= times[0]:
+                strengths.append((centre_s, self._strength(scale, centre)))
+        judged_s = self._judged_s[scale]
+        for peak_s, peak in strengths:
+            if judged_s < peak_s <= newest_s - _PEAK_S:
+                self._judged_s[scale] = peak_s
+                near = (s for t, s in strengths if abs(t - peak_s) <= _PEAK_S)
+                if peak > self._thresholds[scale] and peak == max(near):
+                    yield from self._measure(scale, peak_s, peak)
+        while strengths and strengths[0][0] < newest_s - 2.0 * _PEAK_S:
+            strengths.popleft()
 
     def _sides(self, centre_s: float, lag_s: float) -> tuple[Array, Array]:
         times, rows = self._history.times, self._history.rows
@@ -188,10 +201,9 @@ class PulseSpotter(Spotter):
         noise = self._noise[scale]
         noise.push(centre_s, 0.5 * (rise + fall))
         product = rise * fall
-        if product @ noise.scale**-2 < _CHANNELS * self._threshold**2:
+        if _strongest(product / noise.scale**2) < self._thresholds[scale]:
             return 0.0
-        total = product @ (1.0 / self._variance(scale, centre_s))
-        return float(np.sqrt(max(total, 0.0) / _CHANNELS))
+        return _strongest(product / self._variance(scale, centre_s))
 
     def _variance(self, scale: int, centre_s: float) -> Array:
         """Return each channel's variance at a moment: noise, blinks, head motion, busy regions."""
@@ -202,9 +214,11 @@ class PulseSpotter(Spotter):
         variance = self._noise[scale].scale ** 2
         closure = float(rows[around, _CHANNELS].max())
         upper = np.repeat(_UPPER, 2)
-        variance = variance + np.where(upper, (_BLINK_PERCENT * max(closure - 0.06, 0.0)) ** 2, 0.0)
+        variance = variance + np.where(
+            upper, (_BLINK_PERCENT * max(closure - _BLINK_CLOSURE, 0.0)) ** 2, 0.0
+        )
         variance = variance + (_HEAD_PERCENT * float(rows[near, _CHANNELS + 1].mean())) ** 2
-        return variance + self._activity(centre_s, lag_s)
+        return variance + _ACTIVITY_WEIGHT * self._activity(centre_s, lag_s)
 
     def _activity(self, centre_s: float, lag_s: float) -> Array:
         """Return how much each channel moves just outside of the pulse, as a variance."""
@@ -221,8 +235,8 @@ class PulseSpotter(Spotter):
                 largest = np.maximum(largest, np.mean(step**2, axis=0))
         return largest
 
-    def _measure(self, scale: int, peak_s: float, strength: float) -> Interval | None:
-        """Return the pulse around a peak as an interval, or None when it is not a whole one."""
+    def _measure(self, scale: int, peak_s: float, strength: float) -> Iterator[Interval]:
+        """Yield the pulse around a peak as an interval, nothing when it is not a whole one."""
         lag_s = _LAGS_S[scale]
         times, rows = self._history.times, self._history.rows
         before, after = self._sides(peak_s, lag_s)
@@ -236,20 +250,34 @@ class PulseSpotter(Spotter):
         profile = moved @ (pattern / variance)
         course = _course(t, profile)
         if course is None or course[0] < self._last_offset_s - 0.1:
-            return None
+            return
         onset_s, apex_s, offset_s = course
         edge_s = 0.95 * lag_s
         if onset_s < peak_s - edge_s or offset_s > peak_s + edge_s:
-            return None
+            return
         duration_s = offset_s - onset_s
         micro = duration_s <= self._micro_longest_s + _TOLERANCE_S
         if duration_s > _MACRO_LONGEST_S or micro != (scale == 0):
-            return None
+            return
         displacement = float(np.hypot(*pattern.reshape(-1, 2).T).max())
-        confidence = float(1.0 / (1.0 + np.exp(-3.0 * (strength / self._threshold - 1.0) - 0.2)))
+        confidence = float(
+            1.0 / (1.0 + np.exp(-3.0 * (strength / self._thresholds[scale] - 1.0) - 0.2))
+        )
         values = {"displacement_iod_percent": displacement, "strength": strength}
         label = MICRO if micro else MACRO
-        return Interval(onset_s, offset_s, label, apex_s, confidence, values)
+        self._last_offset_s = offset_s
+        yield Interval(onset_s, offset_s, label, apex_s, confidence, values)
+
+
+def _strongest(power: Array) -> float:
+    """Return the pulse strength of the whole face, or of the part of it where it stands out most.
+
+    `power` (channel,) is the product of rise and fall in units of variance. A part has fewer
+    channels, so noise alone makes it stand out more easily: its strength is discounted.
+    """
+    whole = power.mean()
+    part = max(float(power[group].mean()) for group in _GROUPS)
+    return float(np.sqrt(max(whole, _GROUP_DISCOUNT**2 * part, 0.0)))
 
 
 def _course(times: Array, profile: Array) -> tuple[float, float, float] | None:

@@ -54,7 +54,7 @@ def motions(
 
 
 def spot(stream: Iterable[FacialMotion]) -> list[tuple[Interval, float]]:
-    spotter, found = PulseSpotter(1.8, 0.5), []
+    spotter, found = PulseSpotter(1.5, 0.5), []
     for motion in stream:
         found += [(interval, motion.time_s) for interval in spotter.push(motion)]
     return found + [(interval, np.inf) for interval in spotter.flush()]
@@ -161,7 +161,7 @@ def test_it_looks_only_back() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    spotter = PulseSpotter(1.8, 0.5)
+    spotter = PulseSpotter(1.5, 0.5)
     t = times(200)
     for motion in motions(t, np.zeros((len(t), len(NAMES), 2))):
         list(spotter.push(motion))
