@@ -99,6 +99,11 @@ class EpochLog(Callback):
     def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
         train_loss = float(torch.stack(self._losses).mean())
         self._losses.clear()
+        if not math.isfinite(train_loss):
+            raise ConfigError(
+                f"training diverged in epoch {trainer.current_epoch}: the loss is {train_loss}. "
+                "Lower learning_rate in the recipe."
+            )
         logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
         self.rows.append({"epoch": trainer.current_epoch, "train_loss": train_loss, **logged})
 
@@ -158,7 +163,7 @@ def fit(
         progress: told of each epoch.
 
     Raises:
-        ConfigError: when the accelerator is not there.
+        ConfigError: when the accelerator is not there, or the loss is no longer finite.
     """
     log = EpochLog()
     callbacks: list[Callback] = [log]

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from affectfuse.datasets.splits import Split
+from affectfuse.errors import ConfigError
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
 from affectfuse.training.data import Batch, Batches, SampleData
@@ -68,9 +69,7 @@ def learn(table: SampleTable, **changes: Any) -> tuple[FusionModel, SampleData]:
 @pytest.mark.parametrize("class_weights", [False, True])
 def test_learns_the_posterior_of_gaussians(class_weights: bool) -> None:
     """Log ratio of N(1.5, 1) to N(0, 1) is 1.5 x - 1.125; the prior stays what it was."""
-    model, _ = learn(
-        make_table(9000), class_weights=class_weights, max_epochs=20, batch_size=512
-    )
+    model, _ = learn(make_table(9000), class_weights=class_weights, max_epochs=20, batch_size=512)
     x = torch.tensor([[-1.0], [0.0], [1.0], [2.0]])
     present = {"a": torch.ones(4).bool(), "b": torch.zeros(4).bool()}
     ones = {name: torch.ones(4) for name in "ab"}
@@ -185,6 +184,11 @@ def test_fused_beats_each_modality_and_the_table_says_on_what() -> None:
     nobody = data.sides["test"].of_subjects([])
     assert metrics_table(model, nobody, temperatures) == []
     assert fit_temperatures(model, nobody) == {"fused": 1.0, "a": 1.0, "b": 1.0}
+
+
+def test_training_that_diverges_ends_with_advice() -> None:
+    with pytest.raises(ConfigError, match=r"the loss is nan\. Lower learning_rate"):
+        learn(make_table(600), learning_rate=1e37)
 
 
 def test_training_says_nothing_by_itself(
