@@ -68,6 +68,7 @@ class VideoWriter:
         self._part = self.path.with_name(f".{self.path.name}.part")
         self._last_pts = -1
         try:
+            self._part.touch()
             self._container: Any = av.open(
                 str(self._part),
                 "w",

@@ -68,9 +68,7 @@ def pulse_at(script: SessionScript, times_s: Array) -> Array:
     return wave * (1.0 + depth * breath) + 0.5 * depth * breath
 
 
-def animate(
-    script: SessionScript, times_s: Array, peak: Callable[[Array], float]
-) -> Animation:
+def animate(script: SessionScript, times_s: Array, peak: Callable[[Array], float]) -> Animation:
     """Return a script's tracks at `times_s`.
 
     Args:

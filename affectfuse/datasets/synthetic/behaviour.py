@@ -90,7 +90,9 @@ def draw_renewals(
 def draw_absences(rng: np.random.Generator, p: Parameters) -> tuple[Event, ...]:
     """Draw when the face is out of the picture."""
     absences = []
-    for onset in draw_renewals(rng, 2.0, p.duration_s - 2.0, p.absences_per_min, p.absence_s[1] + 3):
+    for onset in draw_renewals(
+        rng, 2.0, p.duration_s - 2.0, p.absences_per_min, p.absence_s[1] + 3
+    ):
         offset = min(onset + rng.uniform(*p.absence_s), p.duration_s)
         absences.append(Event(onset, round(offset, 4), "face_absent"))
     return tuple(absences)
@@ -163,7 +165,11 @@ def _expression(
 def draw_gaze(rng: np.random.Generator, p: Parameters) -> tuple[tuple[float, float, float], ...]:
     """Draw gaze shifts: (time in s, degrees to the image's right, degrees down) each."""
     return tuple(
-        (onset, round(rng.normal(0, p.gaze_degrees), 3), round(rng.normal(0, p.gaze_degrees / 2), 3))
+        (
+            onset,
+            round(rng.normal(0, p.gaze_degrees), 3),
+            round(rng.normal(0, p.gaze_degrees / 2), 3),
+        )
         for onset in draw_renewals(rng, 0.0, p.duration_s, p.gaze_shifts_per_min, 0.3)
     )
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-import platformdirs
 
+from affectfuse.config import cache_dir
 from affectfuse.containers import Target
 from affectfuse.datasets.base import Dataset, DatasetItem, Progress
 from affectfuse.datasets.synthetic.behaviour import STATES
@@ -38,7 +38,7 @@ class Synthetic(Dataset):
     so that recordings of an older one are never taken for its own.
 
     Args:
-        root: folder of the cache; None is the user's cache folder. Created readable by its owner
+        root: folder of the cache; None is a folder of affectfuse's own. Created readable by its owner
             alone.
         seed: of the subjects and of all sessions.
         subjects: how many.
@@ -80,13 +80,19 @@ class Synthetic(Dataset):
         self._photo = None if photo is None else Path(photo)
         self._session = dict(session or {})
         self._parameters = Parameters.of(self._session)
-        base = platformdirs.user_cache_path("affectfuse") if root is None else Path(root)
-        self._root = base.expanduser() / "synthetic" if root is None else base.expanduser()
+        self._given_root = root
         shown = "scikit-image's astronaut" if photo is None else "the user's"
         self.provenance = (
             f"Synthetic: {subjects} animated variants of one photograph ({shown}) with planted "
             "signals; no real person's recording was seen."
         )
+
+    @property
+    def root(self) -> Path:
+        """Folder of the cache."""
+        if self._given_root is None:
+            return cache_dir() / "synthetic"
+        return Path(self._given_root).expanduser()
 
     @cached_property
     def folder(self) -> Path:
@@ -98,7 +104,7 @@ class Synthetic(Dataset):
             "photo": self._photo_digest(),
         }
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        return self._root / digest[:12]
+        return self.root / digest[:12]
 
     def _photo_digest(self) -> str:
         if self._photo is None:
@@ -138,7 +144,7 @@ class Synthetic(Dataset):
         ]
         if not missing:
             return
-        _make_private(self._root)
+        _make_private(self.root)
         _make_private(self.folder)
         workers = min(self.workers or os.cpu_count() or 1, len(missing))
         total = len(missing)
@@ -204,4 +210,4 @@ def _make_private(folder: Path) -> None:
 
 def _render_alone(script: SessionScript, path: Path, photo: Path | None) -> None:
     cv2.setNumThreads(1)
-    render(script, path, photo=photo, threads=1)
+    render(script, path, photo=photo)

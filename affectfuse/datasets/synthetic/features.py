@@ -105,7 +105,9 @@ class Eye(_Patch):
             patch += self._opening * (turned - patch)
         if closure > 0:
             down = closure * (self._lower - self._upper)
-            rim = self._upper - _RIM  # the lashes and their rim move as they are, the rest stretches
+            rim = (
+                self._upper - _RIM
+            )  # the lashes and their rim move as they are, the rest stretches
             stretch = (rim - self._brow) / (rim + down - self._brow)
             above = self._brow + (self.v - self._brow) * stretch
             above = np.where(self.v > rim + down, self.v - down, above)

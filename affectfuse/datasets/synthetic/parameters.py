@@ -21,7 +21,9 @@ def _number(default: float | None, low: float, high: float, unit: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "unit": unit})
 
 
-def _range(low: float, high: float, unit: str, *, least: float = 0.0, most: float = math.inf) -> Any:
+def _range(
+    low: float, high: float, unit: str, *, least: float = 0.0, most: float = math.inf
+) -> Any:
     return field(default=(low, high), metadata={"low": least, "high": most, "unit": unit})
 
 

@@ -112,9 +112,7 @@ class Renderer:
         expression = np.tensordot(tracks.units[i].astype(np.float32), self._fields, axes=1)
         motion = self._head.motion(tracks.angles_degrees[i], tracks.shift[i])
         source = self._head.source_map(motion, expression)
-        drawn = cv2.remap(
-            picture, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-        )
+        drawn = cv2.remap(picture, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
         if self._absent is not None and tracks.away[i] > 0:
             return self._absent.slide(drawn, float(tracks.away[i]))
         return np.asarray(drawn)

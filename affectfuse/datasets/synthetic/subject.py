@@ -71,7 +71,9 @@ class Subject:
         }
         tint = np.exp(rng.normal(0.0, 0.03, 3) + rng.normal(0.0, 0.05))
         both = {unit: rng.normal(0.0, 0.18) for unit in ACTION_UNITS}
-        gain = {n: round(float(np.exp(both[n[:-1]] + rng.normal(0, 0.16))), 4) for n in basis_names()}
+        gain = {
+            n: round(float(np.exp(both[n[:-1]] + rng.normal(0, 0.16))), 4) for n in basis_names()
+        }
         return cls(
             number,
             mirrored,

@@ -23,7 +23,6 @@ def render(
     *,
     photo: str | Path | None = None,
     progress: Progress | None = None,
-    threads: int = 0,
 ) -> None:
     """Render a session: the video OUT.mp4, then OUT.json, OUT_events.tsv and OUT_events.json.
 
@@ -34,7 +33,6 @@ def render(
         path: of the video, ending in .mp4 or .mov.
         photo: the photograph; None is the default one.
         progress: called for every frame.
-        threads: of the encoder; 0 lets it choose.
 
     Raises:
         DatasetError: when the photograph cannot be read or shows no face.
@@ -43,7 +41,8 @@ def render(
     path, source = Path(path), None if photo is None else Path(photo)
     p = script.parameters
     renderer = Renderer(script, source)
-    with VideoWriter(path, p.width, p.height, crf=p.crf, threads=threads) as writer:
+    # one thread: x264's pictures depend on how many there are
+    with VideoWriter(path, p.width, p.height, crf=p.crf, threads=1) as writer:
         total = len(script.frame_times_s)
         for done, frame in enumerate(renderer.frames(), start=1):
             writer.write(frame.image, frame.time_s)

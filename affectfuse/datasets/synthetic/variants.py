@@ -79,7 +79,9 @@ def _close(portrait: Portrait) -> Portrait:
     image = np.clip(image * (1 - shade[..., None] * (0.8, 1.0, 1.0)), 0, 255)
 
     moved = points.copy()
-    middle = 0.5 * sum(curve(portrait, LIP_CURVES[e], points[:, 0]) for e in ("upper_inner", "lower_inner"))
+    middle = 0.5 * sum(
+        curve(portrait, LIP_CURVES[e], points[:, 0]) for e in ("upper_inner", "lower_inner")
+    )
     for edge, outer in (("upper_inner", "upper_outer"), ("lower_inner", "lower_outer")):
         for marks in (LIP_CURVES[edge], LIP_CURVES[outer]):
             marks_list = list(marks)
