@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -142,7 +143,7 @@ def test_expressions_keep_to_their_ranges_and_apart() -> None:
         assert event.apex_s is not None
         assert event.onset_s < event.apex_s < event.offset_s
         assert 2.0 <= event.displacement_percent <= 4.5
-    for one, other in zip(events, events[1:], strict=False):
+    for one, other in pairwise(events):
         assert one.offset_s <= other.onset_s
 
 
@@ -191,7 +192,7 @@ def test_bad_parameters_are_refused(values: dict[str, object], says: str) -> Non
 def test_configs_list_every_parameter(name: str) -> None:
     node = OmegaConf.to_container(OmegaConf.load(configs_dir() / f"{name}.yaml"))
     assert isinstance(node, dict)
-    session = node["session"] if "session" in node else node
+    session = node.get("session", node)
     assert {f.name for f in fields(Parameters)} == set(session) - {"seed", "subject", "photo"}
     given = {
         key: value for key, value in session.items() if key not in {"seed", "subject", "photo"}

@@ -54,10 +54,17 @@ def test_colours_survive_the_round_trip(tmp_path: Path) -> None:
 
 def test_the_file_appears_only_when_whole(tmp_path: Path) -> None:
     path = tmp_path / "v.mp4"
-    with pytest.raises(RuntimeError, match="broken"), VideoWriter(path, 64, 48, crf=20) as writer:
-        writer.write(_pictures(1)[0], 0.0)
-        assert not path.exists()
-        raise RuntimeError("broken")
+    there = []
+
+    def break_off() -> None:
+        with VideoWriter(path, 64, 48, crf=20) as writer:
+            writer.write(_pictures(1)[0], 0.0)
+            there.append(path.exists())
+            raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        break_off()
+    assert there == [False]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -38,8 +38,8 @@ class Synthetic(Dataset):
     so that recordings of an older one are never taken for its own.
 
     Args:
-        root: folder of the cache; None is a folder of affectfuse's own. Created readable by its owner
-            alone.
+        root: folder of the cache; None is a folder of affectfuse's own. Created readable by
+            its owner alone.
         seed: of the subjects and of all sessions.
         subjects: how many.
         first_subject: number of the first one; sets of one seed with different numbers have

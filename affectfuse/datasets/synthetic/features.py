@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from affectfuse.containers import Array
-from affectfuse.datasets.synthetic.portrait import Portrait
+from affectfuse.datasets.synthetic.portrait import Portrait, resample
 from affectfuse.datasets.synthetic.variants import LIP_CURVES, curve
 
 __all__ = ["Eye", "Mouth"]
@@ -28,7 +28,9 @@ _EYES = {
 class _Patch:
     """A rectangle of the portrait in head coordinates, repainted in place."""
 
-    def __init__(self, portrait: Portrait, low: Array, high: Array) -> None:
+    def __init__(
+        self, portrait: Portrait, low: tuple[float, float], high: tuple[float, float]
+    ) -> None:
         corners = portrait.to_pixels(
             np.array([(low[0], low[1]), (low[0], high[1]), (high[0], low[1]), (high[0], high[1])])
         )
@@ -46,15 +48,8 @@ class _Patch:
     def sample(self, texture: Array, u: Array, v: Array) -> Array:
         """Return the texture's patch as seen at (u, v), each (height, width)."""
         source = self._portrait.to_pixels(np.stack([u, v], axis=-1)) - self._origin
-        return np.asarray(
-            cv2.remap(
-                np.ascontiguousarray(texture[self.window]),
-                source.astype(np.float32),
-                None,
-                cv2.INTER_CUBIC,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-        )
+        patch = np.ascontiguousarray(texture[self.window])
+        return resample(patch, source.astype(np.float32), border=cv2.BORDER_REPLICATE)
 
 
 class Eye(_Patch):

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.interpolate import RBFInterpolator
 
 from affectfuse.containers import Array
-from affectfuse.datasets.synthetic.portrait import Portrait
+from affectfuse.datasets.synthetic.portrait import Portrait, resample
 
 __all__ = ["Head"]
 
@@ -54,7 +54,7 @@ class Head:
         reach = 1.25  # beyond the face the depth stays what it is at its edge
         held = centre + away * np.minimum(1.0, reach / np.maximum(length, 1e-9))
         values = spline(held.reshape(-1, 2)).reshape(self.points.shape[:2])
-        return np.clip(values, depth.min(), depth.max())
+        return np.asarray(np.clip(values, depth.min(), depth.max()))
 
     def motion(self, angles_degrees: Array, shift: Array) -> Array:
         """Return the displacement by a pose, (row, column, 2) in head coordinates.
@@ -98,6 +98,4 @@ class Head:
 
 
 def _at(field: Array, cells: Array) -> Array:
-    return np.asarray(
-        cv2.remap(field, cells, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    )
+    return resample(field, cells, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)

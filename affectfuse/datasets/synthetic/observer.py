@@ -73,7 +73,7 @@ def separability(
 
 
 def _log_normal(values: Array, like: Array) -> Array:
-    return -0.5 * ((values - like.mean()) / like.std()) ** 2 - np.log(like.std())
+    return np.asarray(-0.5 * ((values - like.mean()) / like.std()) ** 2 - np.log(like.std()))
 
 
 def _auroc(evidence: Array, positive: Array) -> float:

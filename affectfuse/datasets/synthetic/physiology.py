@@ -17,7 +17,7 @@ def respiration_wave(times_s: Array, breaths_s: Array) -> Array:
         breaths_s: (breath,) the beginnings of the breaths, reaching beyond `times_s`.
     """
     phase = np.interp(times_s, breaths_s, np.arange(len(breaths_s), dtype=float))
-    return -np.cos(2 * np.pi * phase)
+    return np.asarray(-np.cos(2 * np.pi * phase))
 
 
 def draw_beats(
@@ -69,7 +69,7 @@ def mean_heart_rate(beats_s: Array, times_s: Array, window_s: float) -> Array:
     count = np.arange(len(beats_s), dtype=float)
     end = np.interp(times_s, beats_s, count, left=np.nan, right=np.nan)
     start = np.interp(times_s - window_s, beats_s, count, left=np.nan, right=np.nan)
-    return 60.0 * (end - start) / window_s
+    return np.asarray(60.0 * (end - start) / window_s)
 
 
 def _template(samples: int) -> tuple[Array, Array]:
@@ -93,4 +93,4 @@ def pulse_wave(times_s: Array, beats_s: Array) -> Array:
         The widths are our own.
     """
     phase = np.interp(times_s, beats_s, np.arange(len(beats_s), dtype=float)) % 1.0
-    return np.interp(phase, *_template(256))
+    return np.asarray(np.interp(phase, *_template(256)))

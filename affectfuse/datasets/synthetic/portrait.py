@@ -14,8 +14,9 @@ from affectfuse.errors import DatasetError
 from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.landmarks import LEFT_EYE, RIGHT_EYE
 
-__all__ = ["Portrait", "frame_portrait", "load_photo", "warp"]
+__all__ = ["Portrait", "frame_portrait", "load_photo", "resample", "warp"]
 
+_NO_MAP = np.empty(0, np.float32)  # `source` holds x and y alike
 _SHORTEST_PX = 20  # a face with less between its eyes gives nothing to animate
 
 
@@ -55,15 +56,16 @@ class Portrait:
 
     def to_head(self, pixels: Array) -> Array:
         """Return pixels (..., 2) in head coordinates."""
-        return ((pixels - np.mean(self.eyes, axis=0)) @ self._axes.T) / self.interocular_px
+        head = ((pixels - np.mean(self.eyes, axis=0)) @ self._axes.T) / self.interocular_px
+        return np.asarray(head)
 
     def to_pixels(self, head: Array) -> Array:
         """Return head coordinates (..., 2) in pixels."""
-        return head * self.interocular_px @ self._axes + np.mean(self.eyes, axis=0)
+        return np.asarray(head * self.interocular_px @ self._axes + np.mean(self.eyes, axis=0))
 
     def vectors_to_pixels(self, vectors: Array) -> Array:
         """Return displacements in head coordinates (..., 2) in pixels."""
-        return vectors * self.interocular_px @ self._axes
+        return np.asarray(vectors * self.interocular_px @ self._axes)
 
     @property
     def head_landmarks(self) -> Array:
@@ -77,6 +79,16 @@ class Portrait:
         return self.to_head(xy.astype(float))
 
 
+def resample(
+    picture: Array,
+    source: Array,
+    interpolation: int = cv2.INTER_CUBIC,
+    border: int = cv2.BORDER_REFLECT_101,
+) -> Array:
+    """Return the picture as seen at `source`, (height, width, 2) float32 pixels."""
+    return np.asarray(cv2.remap(picture, source, _NO_MAP, interpolation, borderMode=border))
+
+
 def warp(portrait: Portrait, field: Array, at_landmarks: Array) -> Portrait:
     """Return the portrait with what lies at x - field(x) moved to x.
 
@@ -88,9 +100,7 @@ def warp(portrait: Portrait, field: Array, at_landmarks: Array) -> Portrait:
     height, width = portrait.image.shape[:2]
     identity = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
     source = (identity - portrait.vectors_to_pixels(field)).astype(np.float32)
-    image = cv2.remap(
-        portrait.image, source, None, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT_101
-    )
+    image = resample(portrait.image, source, cv2.INTER_LANCZOS4)
     landmarks = portrait.landmarks.copy()
     landmarks[:, :2] += portrait.vectors_to_pixels(at_landmarks)
     return replace(portrait, image=image, landmarks=landmarks)
@@ -111,7 +121,7 @@ def load_photo(path: Path | None, mirrored: bool = False) -> Portrait:
     if path is None:
         from skimage.data import astronaut
 
-        photo = np.asarray(astronaut())
+        photo = np.asarray(astronaut())  # type: ignore[no-untyped-call]
     else:
         read = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if read is None:

@@ -13,7 +13,7 @@ from affectfuse.datasets.synthetic.action_units import basis_names, displacement
 from affectfuse.datasets.synthetic.animation import Animation, animate
 from affectfuse.datasets.synthetic.features import Eye, Mouth
 from affectfuse.datasets.synthetic.head import Head
-from affectfuse.datasets.synthetic.portrait import Portrait, frame_portrait, load_photo
+from affectfuse.datasets.synthetic.portrait import Portrait, frame_portrait, load_photo, resample
 from affectfuse.datasets.synthetic.script import SessionScript
 from affectfuse.datasets.synthetic.variants import (
     apply_subject,
@@ -112,7 +112,7 @@ class Renderer:
         expression = np.tensordot(tracks.units[i].astype(np.float32), self._fields, axes=1)
         motion = self._head.motion(tracks.angles_degrees[i], tracks.shift[i])
         source = self._head.source_map(motion, expression)
-        drawn = cv2.remap(picture, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+        drawn = resample(picture, source)
         if self._absent is not None and tracks.away[i] > 0:
             return self._absent.slide(drawn, float(tracks.away[i]))
         return np.asarray(drawn)

@@ -193,7 +193,7 @@ def _plan_heart_rate(
     drift = draw_waves(rng, p.heart_rate_drift_sd_bpm * 2**0.5, (0.008, 0.04))
     for amplitude, frequency_hz, phase in drift:
         rate += amplitude * np.sin(2 * np.pi * frequency_hz * grid + phase)
-    return np.clip(rate, 35.0, 210.0)
+    return np.asarray(np.clip(rate, 35.0, 210.0))
 
 
 def _draw_frame_times(rng: np.random.Generator, p: Parameters) -> tuple[float, ...]:

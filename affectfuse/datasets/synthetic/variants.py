@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from affectfuse.containers import Array
-from affectfuse.datasets.synthetic.portrait import Portrait, warp
+from affectfuse.datasets.synthetic.portrait import Portrait, resample, warp
 from affectfuse.datasets.synthetic.subject import Subject
 from affectfuse.recording.landmarks import (
     FACE_OVAL,
@@ -72,9 +72,7 @@ def _close(portrait: Portrait) -> Portrait:
     source_v = np.where(v < line, above, below)
     source_v = np.where((v > top) & (v < bottom), source_v, v)
     source = portrait.to_pixels(np.stack([u, source_v], axis=-1)).astype(np.float32)
-    image = cv2.remap(
-        portrait.image, source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    image = resample(portrait.image, source)
     shade = 0.45 * inside * np.exp(-0.5 * ((v - line) / 0.016) ** 2) * np.clip(gap / 0.04, 0, 1)
     image = np.clip(image * (1 - shade[..., None] * (0.8, 1.0, 1.0)), 0, 255)
 
@@ -167,15 +165,15 @@ def _shape_field(points: Array, subject: Subject, at: Array) -> Array:
 
 
 def _polygons(portrait: Portrait, outlines: Sequence[Sequence[int]], grow: float) -> Array:
-    """Soft mask (height, width) of polygons of landmarks, grown by so many interocular distances."""
-    mask = np.zeros(portrait.image.shape[:2], np.float32)
+    """Soft mask (height, width) of polygons of landmarks, grown by interocular distances."""
+    mask: Array = np.zeros(portrait.image.shape[:2], np.float32)
     for outline in outlines:
         corners = np.round(portrait.landmarks[list(outline), :2] * 16).astype(np.int32)
         cv2.fillPoly(mask, [corners], 1.0, shift=4)
     radius = round(abs(grow) * portrait.interocular_px)
     if radius:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-        mask = (cv2.dilate if grow > 0 else cv2.erode)(mask, kernel)
+        mask = np.asarray((cv2.dilate if grow > 0 else cv2.erode)(mask, kernel))
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), max(0.5, 0.03 * portrait.interocular_px)))
 
 
@@ -192,7 +190,7 @@ def _alike(portrait: Portrait, sample: Array, spread: tuple[float, float, float]
     lab = cv2.cvtColor((portrait.image / 255).astype(np.float32), cv2.COLOR_RGB2LAB)
     lab = cv2.GaussianBlur(lab, (0, 0), max(0.5, 0.02 * portrait.interocular_px))
     distance = (((lab - np.median(lab[sample], axis=0)) / spread) ** 2).sum(-1)
-    return np.exp(-0.5 * np.clip(distance - 2.0, 0, None))
+    return np.asarray(np.exp(-0.5 * np.clip(distance - 2.0, 0, None)))
 
 
 def _cheeks(portrait: Portrait) -> Array:
