@@ -98,8 +98,11 @@ class Recording:
             first = next((frame for frame in frames if frame is not None), None)
             if first is None:
                 raise RecordingError(
-                    f"'{source.label}' gives no frame that can be decoded and has a timestamp; "
-                    "copy or record it again."
+                    f"the frames of '{source.label}' have no timestamps; put them into a container "
+                    "such as .mp4 or .mkv."
+                    if self._untimed
+                    else f"'{source.label}' gives no frame that can be decoded; copy or record it "
+                    "again."
                 )
         except BaseException:
             container.close()

@@ -213,6 +213,15 @@ def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
     assert "damaged" in notes[0]
 
 
+def test_timestamps_that_go_back_are_left_out(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.ts", np.arange(30) / 30)
+    path.write_bytes(path.read_bytes() * 2)
+    with open_recording(path) as recording:
+        times_s = [frame.time_s for frame in frames_of(recording)]
+        assert recording.notes == ["30 frames whose timestamps repeat or go back: left out"]
+    assert np.allclose(times_s, np.arange(30) / 30, atol=2e-3)
+
+
 def text(path: Path) -> None:
     path.write_text("this is a letter\n" * 50)
 
@@ -235,6 +244,7 @@ def no_index(path: Path) -> None:
         (Path.mkdir, "clip.mp4", "is a folder"),
         (lambda path: None, "clip.mp4", "does not exist"),
         (write_sound, "clip.m4a", r"only sound \(aac\)"),
+        (write_video, "clip.h264", "no timestamps"),
         (no_index, "clip.mp4", "incomplete.*index.*'moov'"),
     ],
 )
