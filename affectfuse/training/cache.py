@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
@@ -24,7 +25,7 @@ import affectfuse
 from affectfuse.checkpoint import write_whole
 from affectfuse.containers import Array
 from affectfuse.datasets.base import Progress
-from affectfuse.errors import AffectFuseError
+from affectfuse.errors import AffectFuseError, RecordingError
 
 __all__ = [
     "Extracted",
@@ -141,16 +142,22 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, str | None
             yield task, _make(task[1], task[2])
         return
     # Spawned, not forked: neither torch nor MediaPipe survives a fork with its threads.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_one_thread)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
     try:
         futures = {pool.submit(_make, task[1], task[2]): task for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
+    except BrokenExecutor:
+        raise RecordingError(
+            "a process that reads recordings was ended from outside, perhaps for want of memory: "
+            "run again with fewer workers; what was read so far is kept."
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
     torch.set_num_threads(1)
 
 

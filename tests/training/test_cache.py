@@ -36,6 +36,17 @@ def test_tasks_run_and_fail_one_by_one(tmp_path: Path, workers: int) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["3.safetensors", "5.safetensors"]
 
 
+def ended() -> Extracted:
+    os._exit(1)
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_ends_the_run_with_advice(tmp_path: Path) -> None:
+    tasks = [(name, tmp_path / name, ended) for name in ("a", "b")]
+    with pytest.raises(RecordingError, match="run again with fewer workers"):
+        run_tasks(tasks, 2, "ending")
+
+
 def test_the_digest_of_a_recording_follows_its_content_and_not_its_place(tmp_path: Path) -> None:
     def write(name: str, content: bytes, changed_s: int) -> str:
         path = tmp_path / name / "video.mp4"
