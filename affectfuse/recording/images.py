@@ -46,6 +46,8 @@ class RgbConverter:
     def __init__(self, pixel_aspect: Fraction | None) -> None:
         self._pixel_aspect = float(pixel_aspect or 1)
         self._reformatter = VideoReformatter()
+        self._rotation: int | None = None
+        self._matrix: tuple[int, ...] = ()
 
     def __call__(self, frame: Any) -> Array:
         """Return the image of a decoded frame (PyAV's)."""
@@ -53,7 +55,11 @@ class RgbConverter:
         if self._pixel_aspect != 1:
             width = round(image.shape[1] * self._pixel_aspect)
             image = cv2.resize(image, (width, image.shape[0]))
-        return _upright(image, frame)
+        # Asking a frame for its side data ties it to itself, so that only the garbage collector
+        # frees it: ask one frame, not each.
+        if frame.rotation != self._rotation:
+            self._rotation, self._matrix = frame.rotation, _display_matrix(frame)
+        return _upright(image, self._matrix) if self._matrix else image
 
     def _rgb(self, frame: Any) -> Array:
         plain = (
@@ -74,13 +80,18 @@ class RgbConverter:
         return image
 
 
-def _upright(image: Array, frame: Any) -> Array:
-    """Turn and mirror the image as the video's display matrix says."""
+def _display_matrix(frame: Any) -> tuple[int, ...]:
+    """Return a, b, c, d of x' = a x + c y, y' = b x + d y; nothing when the frame is upright."""
     side = frame.side_data.get("DISPLAYMATRIX")
     if side is None:
-        return image
-    # Row vectors: x' = a x + c y, y' = b x + d y, in 16.16 fixed point.
+        return ()
     a, b, _, c, d = np.frombuffer(bytes(side), np.int32)[:5].tolist()
+    return a, b, c, d
+
+
+def _upright(image: Array, matrix: tuple[int, ...]) -> Array:
+    """Turn and mirror the image as the video's display matrix says."""
+    a, b, c, d = matrix
     if abs(b) > abs(a):
         image, a, d = image.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import http.server
 import math
 import threading
@@ -373,6 +374,20 @@ def test_replay_gives_the_same_at_the_pace_of_the_timestamps(tmp_path: Path) -> 
             assert time.monotonic() - begun_s >= same.time_s - 0.02
             assert frame.time_s == same.time_s
             assert np.array_equal(frame.image, same.image)
+
+
+def test_frames_are_freed_at_once_not_by_the_garbage_collector(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "clip.mp4", np.arange(300) / 30, sound_hz=16000, rotation=90)
+    with open_recording(path, audio=True) as recording:
+        gc.collect()
+        gc.disable()
+        try:
+            seen = sum(1 for _ in recording.observations())
+            left = gc.collect()
+        finally:
+            gc.enable()
+    assert seen > 400
+    assert left < 100
 
 
 def test_stop_from_another_thread(tmp_path: Path) -> None:
