@@ -84,6 +84,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     Raises:
         AffectFuseError: when the recipe, a data set or the folder cannot be used.
     """
+    _check_keys(recipe)
     modalities, configs = _build_modalities(recipe)
     settings = _settings(recipe, "training", TrainingSettings)
     fusion = _container(recipe.fusion)
@@ -184,6 +185,22 @@ def _json(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
+_KEYS = (
+    "dataset", "recogniser_dataset", "modalities", "fusion", "seed", "settle_s", "split",
+    "training", "recogniser_training", "workers", "cache",
+)  # fmt: skip
+
+
+def _check_keys(recipe: DictConfig) -> None:
+    for key in _KEYS:
+        if key not in recipe:
+            raise ConfigError(f"the recipe lacks '{key}': see configs/train.yaml.")
+    for side in recipe.split:
+        if side not in ("validation", "test"):
+            advice = did_you_mean(str(side), ("validation", "test"))
+            raise ConfigError(f"unknown key 'split.{side}'. {advice}")
+
+
 def _build_modalities(
     recipe: DictConfig,
 ) -> tuple[dict[str, Modality], dict[str, dict[str, Any]]]:
@@ -244,7 +261,7 @@ def _settings(recipe: DictConfig, key: str, kind: type[Settings]) -> Settings:
 
 
 def _share(recipe: DictConfig, side: str) -> Any:
-    value = recipe.split[side]
+    value = recipe.split.get(side, 0.0)
     return value if isinstance(value, int | float) else list(value)
 
 

@@ -143,6 +143,15 @@ def test_wrong_settings_are_named(
     assert "\n" not in str(caught.value)
 
 
+def test_a_recipe_that_lacks_a_key_is_refused(recipe: DictConfig, tmp_path: Path) -> None:
+    recipe.split = {"validation": 0.2, "tests": 0.2}
+    with pytest.raises(ConfigError, match=r"unknown key 'split\.tests'. Did you mean 'test'\?"):
+        train(recipe, tmp_path / "out")
+    del recipe["settle_s"]
+    with pytest.raises(ConfigError, match="the recipe lacks 'settle_s'"):
+        train(recipe, tmp_path / "out")
+
+
 def test_nothing_is_undefined_in_a_sound_run(recipe: DictConfig, tmp_path: Path) -> None:
     recipe.modalities.pop("gesture")
     recipe.training.max_epochs = 2
