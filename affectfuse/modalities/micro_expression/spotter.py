@@ -33,19 +33,21 @@ _NOISE_S, _NOISE_STEP_S = 15.0, 0.1
 _NOISE_FLOOR, _NOISE_PRIOR = 0.06, 0.2  # % of the interocular distance
 _ACTIVITY_S, _ACTIVITY_LAG_S = 0.8, 0.13
 _BLINK_CLOSURE, _BLINK_PERCENT = 0.15, 5.0  # what closing the eyes further may move around them
+_OPENING_PERCENT, _OPENING_FACTOR = 1.0, 0.7  # from where, and how much, an open mouth counts
 _HEAD_PERCENT = 0.5  # what head motion of one interocular distance a second may leave behind
 
-_UPPER = np.array(["brow" in name or "cheek" in name for name in REGIONS])
-_MOUTH = np.array(["lip" in name or "chin" in name for name in REGIONS])
-_ACTIVITY_WEIGHT = np.repeat(np.where(_MOUTH, 2.0, 0.5), 2)
-_GROUPS = (
-    np.repeat(_UPPER, 2),
-    np.repeat(_MOUTH, 2),
-    np.repeat(np.array(["lip_corner" in name for name in REGIONS]), 2),
-    np.repeat(np.array(["nose" in name or "cheek" in name for name in REGIONS]), 2),
-)
+
+def _channels(*parts: str) -> Array:
+    """Return which channels belong to regions whose name holds one of these words."""
+    return np.repeat([any(part in name for part in parts) for name in REGIONS], 2)
+
+
+_UPPER, _MOUTH = _channels("brow", "cheek"), _channels("lip", "chin")
+_GROUPS = (_UPPER, _MOUTH, _channels("lip_corner"), _channels("nose", "cheek"))
 """Parts of the face that expressions often keep to."""
 _GROUP_DISCOUNT = 0.7
+_ACTIVITY_WEIGHT = np.where(_MOUTH, 2.0, 0.5)
+_UPPER_LIP, _LOWER_LIP = (2 * list(REGIONS).index(f"{part}_lip") + 1 for part in ("upper", "lower"))
 _CHANNELS = 2 * len(REGIONS)
 
 
@@ -118,8 +120,8 @@ class PulseSpotter(Spotter):
 
     Decides `PulseSpotter.latency_s` after the apex of a micro-expression at most. Kept out: blinks
     (brows and cheeks count for less while the eyes close), head motion (all regions count for less
-    while the head moves fast) and speech (a region that moves right before or after counts for
-    less).
+    while the head moves fast) and speech (the mouth counts for less when
+    it opens, any region when it moves right before or after).
 
     Args:
         threshold: pulse strength, in noise levels of the whole face, from which a pulse counts.
@@ -211,14 +213,18 @@ class PulseSpotter(Spotter):
         times, rows = history.times, history.rows
         around = (times > centre_s - lag_s - _SIDE_S) & (times < centre_s + lag_s + _SIDE_S)
         near = np.abs(times - centre_s) < min(lag_s, 0.4)
-        variance = self._noise[scale].scale ** 2
-        closure = float(rows[around, _CHANNELS].max())
-        upper = np.repeat(_UPPER, 2)
-        variance = variance + np.where(
-            upper, (_BLINK_PERCENT * max(closure - _BLINK_CLOSURE, 0.0)) ** 2, 0.0
+        closing = max(float(rows[around, _CHANNELS].max()) - _BLINK_CLOSURE, 0.0)
+        opening = rows[:, _LOWER_LIP] - rows[:, _UPPER_LIP]
+        wider = max(float(opening[around].max() - np.median(opening)) - _OPENING_PERCENT, 0.0)
+        head_speed = float(rows[near, _CHANNELS + 1].mean())
+        variance: Array = (
+            self._noise[scale].scale ** 2
+            + np.where(_UPPER, (_BLINK_PERCENT * closing) ** 2, 0.0)
+            + np.where(_MOUTH, (_OPENING_FACTOR * wider) ** 2, 0.0)
+            + (_HEAD_PERCENT * head_speed) ** 2
+            + _ACTIVITY_WEIGHT * self._activity(centre_s, lag_s)
         )
-        variance = variance + (_HEAD_PERCENT * float(rows[near, _CHANNELS + 1].mean())) ** 2
-        return variance + _ACTIVITY_WEIGHT * self._activity(centre_s, lag_s)
+        return variance
 
     def _activity(self, centre_s: float, lag_s: float) -> Array:
         """Return how much each channel moves just outside of the pulse, as a variance."""
