@@ -37,7 +37,7 @@ def run(seed: int, pulse: bool) -> NDArray[np.float64]:
         start, begin = max(0, end - 420), max(0, end - round(WINDOW_S * RATE_HZ))
         part = colours[start:end]
         covering = windows_covering(np.ones(len(part), bool), 48)
-        pulses = np.stack([-pos(part[:, r], RATE_HZ) / covering for r in range(3)])
+        pulses = np.stack([-pos(part[:, r], RATE_HZ) / covering for r in range(colours.shape[1])])
         newest = pulses[:, begin - start :]
         estimate = tracker.update(newest, motion[begin:end], RATE_HZ)
         truth = truth_bpm[begin:end].mean() if pulse else np.nan

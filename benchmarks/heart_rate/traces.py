@@ -58,6 +58,11 @@ def pink(rng: np.random.Generator, shape: tuple[int, ...], exponent: float) -> N
     return noise / noise.std(axis=0)
 
 
+def with_whole(parts: NDArray[np.float64], axis: int = 0) -> NDArray[np.float64]:
+    """Append, to three regions, the whole skin: their mean."""
+    return np.concatenate([parts, parts.mean(axis=axis, keepdims=True)], axis=axis)
+
+
 def trace(
     conditions: Conditions, duration_s: float, rate_hz: float, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -77,22 +82,27 @@ def trace(
     second = rng.uniform(0.1, 0.4)
     wave = -(np.cos(phase) + second * np.cos(2 * phase + rng.uniform(0.5, 1.5)))
     tint = PULSE_RGB * rng.normal(1, 0.06, 3)
-    strength = c.amplitude * rng.uniform(0.4, 1.3, 3)
+    strength = c.amplitude * with_whole(rng.uniform(0.4, 1.3, 3))
     colours = 1 - strength[None, :, None] * wave[:, None, None] * tint
     colours = colours + c.light_drift * pink(rng, (count, 1, 1), 2.0)
-    colours = colours + 0.3 * c.light_drift * pink(rng, (count, 3, 1), 2.0)
+    colours = colours + 0.3 * c.light_drift * with_whole(pink(rng, (count, 3, 1), 2.0), axis=1)
     light = rng.normal(1, 0.05, 3)
     colours = colours + c.flicker * np.sin(2 * np.pi * c.flicker_hz * time_s)[:, None, None] * light
-    colours = colours + c.colour_noise * pink(rng, (count, 3, 3), rng.uniform(0.5, 1.5))
+    noise = with_whole(pink(rng, (count, 3, 3), rng.uniform(0.5, 1.5)), axis=1)
+    noise[:, 3] += 0.4 * pink(rng, (count, 3), 1.0)
+    colours = colours + c.colour_noise * noise
     swaying = np.sin(
         2 * np.pi * np.cumsum(c.sway_hz * (1 + 0.1 * pink(rng, (count,), 2.0))) / rate_hz
     )
     swaying = c.sway * (swaying + 0.4 * pink(rng, (count,), 1.5))
     heading = rng.normal(size=3) * np.array([1.0, 0.5, 0.2])
     motion = swaying[:, None] * heading + 0.003 * rng.normal(size=(count, 3))
-    linear = rng.normal(size=(3, 1)) * rng.normal(1, 0.2, (3, 3)) * c.sway_colour
-    bent = rng.normal(size=(3, 1)) * rng.normal(1, 0.2, (3, 3)) * c.sway_colour
+    linear = rng.normal(size=(1, 3)) * with_whole(rng.normal(1, 0.2, (3, 3))) * c.sway_colour
+    bent = rng.normal(size=(1, 3)) * with_whole(rng.normal(1, 0.2, (3, 3))) * c.sway_colour
     colours = colours + swaying[:, None, None] * linear + (swaying**2)[:, None, None] * 2 * bent
-    colours = colours + c.sensor_noise * rng.normal(size=(count, 3, 3))
+    colours = (
+        colours
+        + c.sensor_noise * rng.normal(size=(count, 4, 3)) * np.array([1.0, 1.0, 1.0, 0.4])[:, None]
+    )
     skin = np.array([170.0, 125.0, 105.0]) * rng.uniform(0.3, 1.2)
     return colours * skin, motion, rate_bpm

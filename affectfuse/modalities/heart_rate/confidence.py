@@ -8,6 +8,7 @@ from collections import deque
 import numpy as np
 
 from affectfuse.containers import Array
+from affectfuse.modalities.heart_rate.regions import DISJOINT
 from affectfuse.modalities.heart_rate.spectrum import LOWEST_HZ, RESOLUTION_HZ, FusedSpectrum
 from affectfuse.signals.spectra import hann_spectrum
 
@@ -55,7 +56,7 @@ class Confidence:
         band = (in_bpm >= 60.0 * LOWEST_HZ) & (in_bpm <= highest_bpm)
         own = (np.abs(in_bpm - rate_bpm) <= 8.0) | (np.abs(in_bpm - 2 * rate_bpm) <= 8.0)
         prominence = math.log((window.ratio[at] + 1e-3) / (window.ratio[band & ~own].max() + 1e-3))
-        agreement = _agreement(window.spectra[:, at]) if chromatic else 0.0
+        agreement = _agreement(window.spectra[DISJOINT, at]) if chromatic else 0.0
         persistence = _persistence(rate_bpm, window, band)
         self._rates_bpm.append(rate_bpm)
         self._slow.append((agreement, persistence))

@@ -30,7 +30,8 @@ class FusedSpectrum:
         sampling_rate_hz: of `pulses`.
         spectra: (region, frequency) complex, of `pulses`.
         gains: (region,) the weights the regions were summed with, of norm 1; 0 where missing.
-        ratio: (frequency,) power of the sum over the noise floor around it.
+        power: (frequency,) of the weighted sum.
+        ratio: (frequency,) that power over the noise floor around it.
         weights: (region,) the same weights for the pulses in their own unit, summing to 1.
     """
 
@@ -39,6 +40,7 @@ class FusedSpectrum:
     sampling_rate_hz: float
     spectra: Array
     gains: Array
+    power: Array
     ratio: Array
     weights: Array
 
@@ -88,6 +90,7 @@ def fuse(
         sampling_rate_hz,
         spectra,
         gains,
+        fused,
         fused / (floor + 1e-12),
         weights / max(float(weights.sum()), 1e-12),
     )

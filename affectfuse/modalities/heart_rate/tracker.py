@@ -41,7 +41,8 @@ class HeartRateTracker:
     """A Bayes filter over a grid of heart rates, fed with one window a tick.
 
     The evidence for a rate is the fused power at it, plus half of that at its second harmonic, in
-    units of the noise floor: the logarithm of the likelihood of a sine in Gaussian noise. The
+    units of the noise floor: the logarithm of the likelihood of a sine in Gaussian noise, growing
+    only logarithmically above 60, because noise is not all Gaussian. The
     harmonic settles octaves: the true rate collects both peaks, its double only one. Between ticks
     the belief spreads by about 3 bpm, with a chance of 2 % of any rate; and because neighbouring
     windows overlap, the old belief counts with an exponent of 0.6. The rate is then read between
@@ -76,14 +77,14 @@ class HeartRateTracker:
         frequencies_hz, ratio = window.frequencies_hz, window.ratio
         first = np.interp(self._grid_bpm / 60.0, frequencies_hz, ratio)
         second = np.interp(2 * self._grid_bpm / 60.0, frequencies_hz, ratio)
-        evidence = _STRONGEST * np.tanh((first + _HARMONIC_WEIGHT * second) / _STRONGEST)
+        evidence = _STRONGEST * np.log1p((first + _HARMONIC_WEIGHT * second) / _STRONGEST)
         belief = self._spread @ self._belief**_KEPT
         belief = (1 - _ANY_RATE) * belief / belief.sum() + _ANY_RATE / len(belief)
         belief = belief * np.exp(evidence - evidence.max())
         self._belief = belief / belief.sum()
 
         likely_bpm = float(self._grid_bpm[int(np.argmax(self._belief))])
-        frequency_hz, _ = peak_near(frequencies_hz, ratio, likely_bpm / 60.0, 4.0 / 60.0)
+        frequency_hz, _ = peak_near(frequencies_hz, window.power, likely_bpm / 60.0, 4.0 / 60.0)
         rate_bpm = float(np.clip(60.0 * frequency_hz, low_bpm, high_bpm))
         self._newest_bpm = rate_bpm
         confidence, features = self._confidence.judge(rate_bpm, window, high_bpm, chromatic)
