@@ -19,6 +19,8 @@ __all__ = ["TIME_BASE", "VideoWriter"]
 TIME_BASE = Fraction(1, 90_000)
 """The unit of a written timestamp, in seconds: common frame rates are whole numbers of it."""
 
+_RATE_HZ = 30  # what x264 weighs quality by; without one it takes 1 / TIME_BASE for it
+
 
 class VideoWriter:
     """Writes RGB frames to an H.264 video in MP4, each at its own time.
@@ -80,7 +82,7 @@ class VideoWriter:
             raise OutputError(
                 f"cannot write {self.path}: {reason}; choose another place."
             ) from None
-        self._stream = self._container.add_stream("libx264")
+        self._stream = self._container.add_stream("libx264", rate=_RATE_HZ)
         self._stream.width, self._stream.height = width, height
         self._stream.pix_fmt = "yuv420p"
         self._stream.codec_context.time_base = TIME_BASE

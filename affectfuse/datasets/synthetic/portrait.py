@@ -149,6 +149,9 @@ def frame_portrait(
 ) -> Portrait:
     """Return the photograph cut and scaled to a frame, the face in its middle.
 
+    Near an edge of the photograph the cut stays inside it; where the photograph is too small for
+    the frame, its edge is continued, blurred.
+
     Args:
         photo: as loaded.
         width: of the frame in pixels.
@@ -157,16 +160,27 @@ def frame_portrait(
     """
     scale = interocular_percent / 100.0 * width / photo.interocular_px
     image, landmarks = photo.image, photo.landmarks * scale
-    interpolation = cv2.INTER_LANCZOS4
+    size = np.array(image.shape[1::-1]) * scale
     if scale < 1:
-        size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        rounded = (max(1, round(size[0])), max(1, round(size[1])))
+        image = cv2.resize(image, rounded, interpolation=cv2.INTER_AREA)
         scale = 1.0
-    middle = Portrait(image, landmarks).to_pixels(np.array([0.0, 0.45]))
-    shift = np.array([width / 2, height / 2]) - middle
-    matrix = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-    image = cv2.warpAffine(
-        image, matrix, (width, height), flags=interpolation, borderMode=cv2.BORDER_REFLECT_101
-    )
-    landmarks[:, :2] += shift
-    return Portrait(np.clip(image, 0, 255), landmarks)
+    frame = np.array([width, height])
+    corner = Portrait(image, landmarks).to_pixels(np.array([0.0, 0.45])) - frame / 2
+    room = size - frame
+    corner = np.where(room > 0, np.clip(corner, 0, np.maximum(room, 0)), room / 2)
+    matrix = np.array([[scale, 0, -corner[0]], [0, scale, -corner[1]]])
+
+    def cut(picture: Array, interpolation: int, border: int) -> Array:
+        moved = cv2.warpAffine(
+            picture, matrix, (width, height), flags=interpolation, borderMode=border
+        )
+        return np.asarray(moved)
+
+    framed = cut(image, cv2.INTER_LANCZOS4, cv2.BORDER_REPLICATE)
+    if room.min() < 0:
+        known = cut(np.ones(image.shape[:2], np.float32), cv2.INTER_LINEAR, cv2.BORDER_CONSTANT)
+        blurred = cv2.GaussianBlur(framed, (0, 0), 0.04 * width, borderType=cv2.BORDER_REPLICATE)
+        framed = blurred + known[..., None] * (framed - blurred)
+    landmarks[:, :2] -= corner
+    return Portrait(np.clip(framed, 0, 255).astype(np.float32), landmarks)

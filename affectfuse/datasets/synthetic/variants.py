@@ -214,7 +214,7 @@ def _complexion(portrait: Portrait) -> Array:
     brows = portrait.head_landmarks[list(RIGHT_BROW + LEFT_BROW), 1].mean()
     below = np.clip((grid[..., 1] - brows) / 0.15 + 0.5, 0, 1)
     face = _polygons(portrait, [FACE_OVAL], 0.0) * np.maximum(alike, below)
-    around = _polygons(portrait, [FACE_OVAL], 0.45) * alike
+    around = _polygons(portrait, [FACE_OVAL], 0.5) * alike
     eyes = _polygons(portrait, [RIGHT_EYE, LEFT_EYE], 0.0)
     return np.asarray(np.maximum(face, around) * (1 - eyes))
 
@@ -227,7 +227,7 @@ def _hair(portrait: Portrait) -> Array:
     sample = (np.abs(u) < 0.6) & (v < top - 0.15) & (v > top - 0.8)
     if not sample.any():
         return np.zeros(u.shape)
-    near = np.clip((1.05 - np.hypot(u / 2.1, (v - 0.1) / 2.4)) / 0.1, 0, 1)
+    near = np.clip((1.2 - np.hypot(u / 2.1, (v - 0.1) / 2.4)) / 0.4, 0, 1)
     return np.asarray(near * _alike(portrait, sample, (30.0, 6.0, 9.0)))
 
 
