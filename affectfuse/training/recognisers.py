@@ -38,6 +38,8 @@ class RecogniserSettings:
         noise: random noise added, as a share of the clip's standard deviation.
         held_out: share of the subjects of a recogniser's own data set to test it on.
         accelerator: Lightning's: 'cpu', 'gpu' or 'auto'.
+        threads: of torch on the CPU. More are faster on an idle machine, far slower on a busy one,
+            and round differently.
     """
 
     max_epochs: int
@@ -48,6 +50,7 @@ class RecogniserSettings:
     noise: float
     held_out: float
     accelerator: str
+    threads: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +135,7 @@ def train_recogniser(
         Batches(rows, settings.batch_size, lambda: seed * 1_000_003 + next(passes)),
         max_epochs=settings.max_epochs,
         accelerator=settings.accelerator,
+        threads=settings.threads,
         what=f"training the {modality.name.replace('_', ' ')} recogniser",
         progress=progress,
     )

@@ -27,7 +27,7 @@ TRAIN = tuple(f"s{index}" for index in range(8))
 def settings(**changes: Any) -> RecogniserSettings:
     given = {
         "max_epochs": 30, "batch_size": 32, "learning_rate": 0.03, "weight_decay": 0.0,
-        "gain": 0.1, "noise": 0.05, "held_out": 0.25, "accelerator": "cpu",
+        "gain": 0.1, "noise": 0.05, "held_out": 0.25, "accelerator": "cpu", "threads": 1,
     }  # fmt: skip
     return RecogniserSettings(**{**given, **changes})
 
