@@ -14,15 +14,15 @@ from affectfuse.signals.spectra import hann_spectrum
 
 __all__ = ["FEATURES", "Confidence"]
 
-INTERCEPT = -6.197
+INTERCEPT = -4.986
 FEATURES = {
-    "prominence": 0.362,
-    "agreement": 0.827,
-    "persistence": 0.725,
-    "wander": -0.419,
-    "ticks": 0.55,
-    "slow_agreement": 1.632,
-    "slow_persistence": 0.583,
+    "prominence": 0.438,
+    "agreement": 0.5,
+    "persistence": 0.438,
+    "wander": -0.298,
+    "ticks": 0.092,
+    "slow_agreement": 0.921,
+    "slow_persistence": 1.035,
 }
 """Name and coefficient of each feature, in the order `Confidence` computes them."""
 
@@ -93,7 +93,9 @@ def _persistence(rate_bpm: float, window: FusedSpectrum, band: Array) -> float:
     """Return the logarithm of the peak over the median of the band in the weaker half."""
     pulses, rate_hz = window.pulses, window.sampling_rate_hz
     known = np.flatnonzero(np.isfinite(pulses).any(axis=0))
-    middle = int(known[len(known) // 2]) if len(known) else 0
+    if len(known) < 2:
+        return math.log(0.1)
+    middle = int(known[len(known) // 2])
     near = np.abs(60.0 * window.frequencies_hz - rate_bpm) <= 6.0
     heights = []
     for half in (pulses[:, :middle], pulses[:, middle:]):

@@ -54,7 +54,9 @@ def fuse(
     of landmarks (ridge regression). Each spectrum is divided by its region's noise (median power in
     the band) and summed coherently, because all skin pulses in phase and noise does not; the weight
     of a region is its signal-to-noise ratio where all of them together peak, within 5 bpm of
-    `near_bpm` when there is one. The floor is a running median of the power over 1.6 Hz.
+    `near_bpm` when there is one. The floor is a geometric mean, 3 to 1, of the running median of
+    the power over 1.6 Hz and the median of the band: the first alone is erratic beside a strong
+    pulse.
 
     Args:
         pulses: (region, time) pulse waveforms, NaN where missing.
@@ -82,7 +84,8 @@ def fuse(
     fused = np.abs(gains @ spectra) ** 2
     every = max(1, round(0.05 / frequencies_hz[1]))
     coarse = band_median(fused[::every], round(1.6 / (every * frequencies_hz[1])))
-    floor = np.interp(frequencies_hz, frequencies_hz[::every], coarse) / math.log(2)
+    local = np.interp(frequencies_hz, frequencies_hz[::every], coarse)
+    floor = local**0.75 * np.median(fused[band]) ** 0.25 / math.log(2)
     weights = gains / unit[:, 0]
     return FusedSpectrum(
         frequencies_hz,
