@@ -20,7 +20,7 @@ from torch import Tensor
 from affectfuse.datasets.base import Progress
 from affectfuse.errors import ConfigError
 
-__all__ = ["BestWeights", "EpochLog", "EpochProgress", "deterministic", "fit"]
+__all__ = ["BestWeights", "EpochLog", "EpochProgress", "deterministic", "fit", "torch_threads"]
 
 
 @contextmanager
@@ -57,7 +57,8 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many threads, for the length of the block; None leaves them."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -171,7 +172,7 @@ def fit(
         callbacks.append(EpochProgress(progress, what))
     if patience is not None:
         callbacks += [BestWeights("val_loss"), EarlyStopping("val_loss", patience=patience)]
-    with _quiet(), _threads(threads):
+    with _quiet(), torch_threads(threads):
         try:
             trainer = lightning.Trainer(
                 max_epochs=max_epochs,

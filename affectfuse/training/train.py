@@ -21,7 +21,7 @@ from affectfuse.errors import ConfigError, did_you_mean
 from affectfuse.modalities.base import Modality
 from affectfuse.training.cache import digest, package_versions
 from affectfuse.training.evaluation import FUSED, format_metrics
-from affectfuse.training.fitting import deterministic
+from affectfuse.training.fitting import deterministic, torch_threads
 from affectfuse.training.fusion import Fitted, fit_fusion
 from affectfuse.training.module import TrainingSettings
 from affectfuse.training.recognisers import RecogniserSettings, TrainedRecogniser, train_recogniser
@@ -100,7 +100,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     folder = Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples"
     workers = recipe.workers or _available_cores()
     collector = SampleCollector(modalities, configs, folder, workers, progress)
-    with deterministic(recipe.seed):
+    with deterministic(recipe.seed), torch_threads(1):
         recognisers, coded = _train_recognisers(
             recipe, modalities, dataset, split, collector, progress
         )
