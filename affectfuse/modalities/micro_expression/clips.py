@@ -62,7 +62,7 @@ class ClipCutter:
             return None
         greys = [cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY) for face in inside]
         times = np.array([face.time_s for face in inside])
-        rigid = _RigidField(inside[0])
+        rigid = _RigidField(inside[0], self._size_px)
         frames = np.stack([self._frame(greys[0], grey, rigid) for grey in greys])
         wanted = np.linspace(onset_s, offset_s, self._frames)
         positions = np.interp(wanted, times, np.arange(len(times)))
@@ -73,45 +73,47 @@ class ClipCutter:
 
     def _frame(self, onset: Array, grey: Array, rigid: _RigidField) -> Array:
         """Return one frame of the clip before interpolation, (height, width, channel)."""
-        flow = rigid.removed_from(cv2.blur(self._flow(onset, grey), (3, 3)))
-        strain = 100.0 * optical_strain(flow)
-        percent = 100.0 / rigid.interocular_px
-        full = np.dstack([percent * flow, strain, grey.astype(np.float32)]).astype(np.float32)
+        flow = rigid.removed_from(self._flow(onset, grey))
+        strain = (100.0 / rigid.cell_px) * optical_strain(flow)
         size = (self._size_px, self._size_px)
-        return np.asarray(cv2.resize(full, size, interpolation=cv2.INTER_AREA))
+        small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+        percent = 100.0 / rigid.interocular_px
+        return np.dstack([percent * flow, strain, small]).astype(np.float32)
 
 
 class _RigidField:
-    """Subtracts the head's own motion from flow fields that start at one face."""
+    """Subtracts the head's own motion from flow fields that start at one face.
 
-    def __init__(self, face: AlignedFace) -> None:
+    The fields come out at the clip's size, still in pixels of the crop.
+    """
+
+    def __init__(self, face: AlignedFace, size_px: int) -> None:
         self.interocular_px = face.interocular_px
-        landmarks = face.landmarks
-        side = face.crop.shape[0]
-        y, x = np.mgrid[:side, :side].astype(np.float64)
+        side, landmarks = face.crop.shape[0], face.landmarks
+        self.cell_px = side / size_px
+        self._size = (size_px, size_px)
         surface = np.linalg.lstsq(_terms(landmarks[:, :2] / side), landmarks[:, 2], rcond=None)[0]
         anchors = landmarks[list(ANCHORS)]
-        inside = np.all((anchors[:, :2] >= 0) & (anchors[:, :2] <= side - 1), axis=1)
-        anchors = anchors[inside] if inside.sum() >= 8 else anchors
-        pixels = np.column_stack([x.ravel(), y.ravel()])
-        depth = np.clip(
-            _terms(pixels / side) @ surface, *np.ptp(landmarks[:, 2]) * np.array([-1, 1])
-        )
-        anchors[:, 2] = _terms(anchors[:, :2] / side) @ surface
-        basis = rigid_basis(np.vstack([anchors, np.column_stack([pixels, depth])]))
-        self._points = anchors[:, :2]
-        self._anchor_basis, self._pixel_basis = basis[: len(anchors)], basis[len(anchors) :]
+        y, x = (np.mgrid[:size_px, :size_px] + 0.5) * self.cell_px - 0.5
+        cells = np.column_stack([x.ravel(), y.ravel(), np.zeros(x.size)])
+        deepest = np.abs(landmarks[:, 2]).max()
+        points = np.vstack([anchors, cells])
+        points[:, 2] = np.clip(_terms(points[:, :2] / side) @ surface, -deepest, deepest)
+        basis = rigid_basis(points)
+        self._anchors = anchors[:, :2]
+        self._anchor_basis, self._cell_basis = basis[: len(anchors)], basis[len(anchors) :]
 
     def removed_from(self, flow: Array) -> Array:
-        moved = sample_field(flow, self._points)
+        """Return the flow (size, size, 2) without the head's part."""
+        moved = sample_field(cv2.blur(flow, (3, 3)), self._anchors)
         motion = fit_rigid(
             self._anchor_basis,
             moved,
             np.ones(len(moved)),
             robust_px=0.012 * self.interocular_px,
         )
-        rest: Array = flow - (self._pixel_basis @ motion).reshape(flow.shape)
-        return rest
+        small = cv2.resize(flow, self._size, interpolation=cv2.INTER_AREA)
+        return np.asarray(small - (self._cell_basis @ motion).reshape(small.shape))
 
 
 def _terms(points: Array) -> Array:

@@ -50,13 +50,13 @@ class TwoStreamNetwork(nn.Module):
 
 def _stream(n_channels: int, widths: tuple[int, int, int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for width in widths:
+    for depth, width in enumerate(widths):  # the first halves by its stride: it costs the most
         layers += [
-            nn.Conv2d(n_channels, width, 3, padding=1, bias=False),
+            nn.Conv2d(n_channels, width, 3, stride=1 if depth else 2, padding=1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
-            nn.MaxPool2d(2),
         ]
+        layers += [nn.MaxPool2d(2)] if depth else []
         n_channels = width
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(4), nn.Flatten())
 
