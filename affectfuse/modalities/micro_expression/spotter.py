@@ -27,6 +27,7 @@ _SIDE_S = 0.07  # half the span over which the motion at either side is averaged
 _PEAK_S = 0.25  # a peak of the pulse strength is the largest within this time on either side
 _TOLERANCE_S = 0.06  # what the measured duration of a micro-expression may be too long
 _MACRO_LONGEST_S = 4.0
+_MICRO_LARGEST_PERCENT = 12.0  # a short pulse beyond is a lost track or a hand, no expression
 _MACRO_FACTOR = 1.35  # on the threshold: slow motion of the head looks more like a long pulse
 
 _NOISE_S, _NOISE_STEP_S = 15.0, 0.1
@@ -43,9 +44,15 @@ def _channels(*parts: str) -> Array:
 
 
 _UPPER, _MOUTH = _channels("brow", "cheek"), _channels("lip", "chin")
-_GROUPS = (_UPPER, _MOUTH, _channels("lip_corner"), _channels("nose", "cheek"))
-"""Parts of the face that expressions often keep to."""
-_GROUP_DISCOUNT = 0.7
+_PART_DISCOUNT = 0.7
+_PARTS = np.array(
+    [np.full(len(_UPPER), 1 / len(_UPPER))]
+    + [
+        _PART_DISCOUNT**2 * part / part.sum()
+        for part in (_UPPER, _MOUTH, _channels("lip_corner"), _channels("nose", "cheek"))
+    ]
+)
+"""What takes channels to the whole face's mean and those of the parts expressions often keep to."""
 _ACTIVITY_WEIGHT = np.where(_MOUTH, 2.0, 0.5)
 _UPPER_LIP, _LOWER_LIP = (2 * list(REGIONS).index(f"{part}_lip") + 1 for part in ("upper", "lower"))
 _CHANNELS = 2 * len(REGIONS)
@@ -266,6 +273,8 @@ class PulseSpotter(Spotter):
         if duration_s > _MACRO_LONGEST_S or micro != (scale == 0):
             return
         displacement = float(np.hypot(*pattern.reshape(-1, 2).T).max())
+        if micro and displacement > _MICRO_LARGEST_PERCENT:
+            return
         confidence = float(
             1.0 / (1.0 + np.exp(-3.0 * (strength / self._thresholds[scale] - 1.0) - 0.2))
         )
@@ -281,9 +290,7 @@ def _strongest(power: Array) -> float:
     `power` (channel,) is the product of rise and fall in units of variance. A part has fewer
     channels, so noise alone makes it stand out more easily: its strength is discounted.
     """
-    whole = power.mean()
-    part = max(float(power[group].mean()) for group in _GROUPS)
-    return float(np.sqrt(max(whole, _GROUP_DISCOUNT**2 * part, 0.0)))
+    return float(np.sqrt(max((_PARTS @ power).max(), 0.0)))
 
 
 def _course(times: Array, profile: Array) -> tuple[float, float, float] | None:

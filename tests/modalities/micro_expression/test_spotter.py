@@ -140,6 +140,13 @@ def test_fast_head_motion_raises_the_bar() -> None:
     assert labels(spot(motions(t, moved, head=4.0 * pulse(t, 7.8, 8.1, 8.5)))) == []
 
 
+def test_a_short_leap_is_no_expression() -> None:
+    t = times(14)
+    course = pulse(t, 8, 8.12, 8.3)[:, None, None] * pattern(SMILE)
+    assert labels(spot(motions(t, 25 * course))) == []
+    assert labels(spot(motions(t, 5 * course))) == [MICRO]
+
+
 def test_a_face_that_comes_back_is_no_pulse() -> None:
     t = times(16)
     moved = np.where((t > 8)[:, None, None], 5.0, 0.0) * pattern(SMILE)
