@@ -32,6 +32,7 @@ class FusedSpectrum:
         gains: (region,) the weights the regions were summed with, of norm 1; 0 where missing.
         power: (frequency,) of the weighted sum.
         ratio: (frequency,) that power over the noise floor around it.
+        sway: (frequency,) power of the head's motion over that of the landmarks' jitter.
         weights: (region,) the same weights for the pulses in their own unit, summing to 1.
     """
 
@@ -42,6 +43,7 @@ class FusedSpectrum:
     gains: Array
     power: Array
     ratio: Array
+    sway: Array
     weights: Array
 
 
@@ -86,6 +88,9 @@ def fuse(
     coarse = band_median(fused[::every], round(1.6 / (every * frequencies_hz[1])))
     local = np.interp(frequencies_hz, frequencies_hz[::every], coarse)
     floor = local**0.75 * np.median(fused[band]) ** 0.25 / math.log(2)
+    moving = remove_trend(motion, sampling_rate_hz, DETREND_S).T
+    _, moved = hann_spectrum(moving, sampling_rate_hz, RESOLUTION_HZ)
+    sway = (np.abs(moved[:, keep]) ** 2).sum(axis=0) / LANDMARK_NOISE**2
     weights = gains / unit[:, 0]
     return FusedSpectrum(
         frequencies_hz,
@@ -95,6 +100,7 @@ def fuse(
         gains,
         fused,
         fused / (floor + 1e-12),
+        sway,
         weights / max(float(weights.sum()), 1e-12),
     )
 
