@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import tempfile
@@ -17,18 +16,18 @@ from torch import Tensor, nn
 
 from affectfuse import __version__
 from affectfuse.config import build
-from affectfuse.containers import Array, Target
+from affectfuse.containers import Target
 from affectfuse.errors import CheckpointError, ConfigError, OutputError
 from affectfuse.fusion.base import FusionHead
 from affectfuse.fusion.estimator import Estimator
 from affectfuse.fusion.model import FusionModel
 from affectfuse.modalities.base import Modality, Recognise
+from affectfuse.modalities.recognition import FrozenRecogniser
 
 __all__ = [
     "DEMO",
     "FORMAT_VERSION",
     "Checkpoint",
-    "FrozenRecogniser",
     "build_model",
     "load_checkpoint",
     "sample_spec",
@@ -188,34 +187,6 @@ class Checkpoint:
             else _FIT
         )
         return CheckpointError(f"{self.source} needs '{target}': {error} To use it, {advice}")
-
-
-class FrozenRecogniser:
-    """A trained recogniser as a plain function of arrays: a `Recognise`. Picklable.
-
-    Args:
-        module: (batch, *clip_shape) -> (embedding, logits); put in evaluation mode.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        self._module = module.eval().requires_grad_(False)
-
-    @torch.inference_mode()
-    def __call__(self, clip: Array) -> tuple[Array, Array]:
-        """Recognise one clip (*clip_shape) -> embedding (embedding,), probabilities (class,)."""
-        embedding, logits = self._module(torch.from_numpy(clip.astype("float32"))[None])
-        return embedding[0].numpy(), torch.softmax(logits[0], -1).numpy()
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return the module's weights."""
-        return dict(self._module.state_dict())
-
-    def digest(self) -> str:
-        """Return a digest of the weights."""
-        found = hashlib.sha256()
-        for name, weight in sorted(self.weights().items()):
-            found.update(name.encode() + weight.cpu().contiguous().numpy().tobytes())
-        return found.hexdigest()
 
 
 def sample_spec(modality: Modality) -> dict[str, Any]:

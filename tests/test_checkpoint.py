@@ -21,7 +21,6 @@ from affectfuse import checkpoint as module
 from affectfuse.checkpoint import (
     FORMAT_VERSION,
     Checkpoint,
-    FrozenRecogniser,
     build_model,
     load_checkpoint,
     save_checkpoint,
@@ -30,6 +29,7 @@ from affectfuse.checkpoint import (
 from affectfuse.config import custom_package
 from affectfuse.containers import ModalitySample, Target, Tick
 from affectfuse.errors import CheckpointError, OutputError
+from affectfuse.modalities.recognition import FrozenRecogniser
 
 SOURCE = """
     from torch import nn

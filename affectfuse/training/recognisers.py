@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from affectfuse.checkpoint import FrozenRecogniser
 from affectfuse.datasets.base import Progress
 from affectfuse.datasets.splits import check_classes
 from affectfuse.modalities.base import Modality
+from affectfuse.modalities.recognition import FrozenRecogniser
 from affectfuse.training.data import Batch, Batches
 from affectfuse.training.fitting import fit
 from affectfuse.training.metrics import uar, uf1
