@@ -90,7 +90,7 @@ class VideoWriter:
         self._stream.codec_context.colorspace = Colorspace.ITU601
         self._stream.codec_context.color_range = ColorRange.MPEG
         self._stream.codec_context.thread_count = threads
-        # no B-frames: their coarser pictures pulse at a quarter of the frame rate (225 bpm at 15 fps)
+        # no B-frames: their coarser pictures pulse at a quarter of the rate (225 bpm at 15 fps)
         self._stream.options = {"crf": str(crf), "preset": preset, "tune": tune, "bf": "0"}
 
     def __enter__(self) -> Self:
