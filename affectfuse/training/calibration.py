@@ -10,13 +10,15 @@ from affectfuse.fusion.estimator import calibrated
 
 __all__ = ["fit_temperature"]
 
-_RANGE = (0.05, 20.0)
+_RANGE = (0.5, 5.0)
 
 
 def fit_temperature(logits: Tensor, labels: Tensor, log_prior: Tensor) -> float:
-    """Return the temperature that makes held-out labels most likely, between 0.05 and 20.
+    """Return the temperature that makes held-out labels most likely, between 0.5 and 5.
 
-    The likelihood is concave in 1 / temperature, so a bounded scalar search finds the best. With
+    The likelihood is concave in 1 / temperature, so a bounded scalar search finds the best. The
+    bounds are narrow because held-out subjects are few: one or two who happen to fit the model
+    perfectly, or not at all, must not make it certain of everything, or of nothing. With
     no sample, or with logits that say nothing beyond the prior, the temperature is 1.
 
     Args:
