@@ -159,7 +159,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> DictConfig:
     if not path.is_file():
         known = [recipe.stem for recipe in configs_dir().glob("*.yaml")]
         raise ConfigError(f"unknown recipe '{name}'. {did_you_mean(name, known)}")
-    recipe = _read(path)
+    recipe = _extended(_read(path))
     pairs = [_split(override) for override in overrides]
     slots = {str(key): slot for key in recipe if (slot := _slot(str(key)))}
     for key, value in pairs:
@@ -171,6 +171,15 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> DictConfig:
         if key not in slots:
             _override(recipe, key, value)
     return recipe
+
+
+def _extended(recipe: DictConfig) -> DictConfig:
+    """A recipe that `extends` another says only what differs from it."""
+    base = recipe.pop("extends", None)
+    if base is None:
+        return recipe
+    merged = OmegaConf.merge(_extended(_read(configs_dir() / f"{base}.yaml")), recipe)
+    return cast(DictConfig, merged)
 
 
 def _slot(key: str) -> str | None:
@@ -228,9 +237,8 @@ def _override(recipe: DictConfig, key: str, value: Any) -> None:
             raise ConfigError(f"unknown key '{key}'. {did_you_mean(part, known)}")
         node = node[part]
     kind, number = type(node), (int, float)
-    fits = isinstance(value, number if kind in number else kind) and (kind is bool) == (
-        type(value) is bool
-    )
+    allowed = (*number, ListConfig) if kind in number else kind  # a list: a range, or names
+    fits = isinstance(value, allowed) and (kind is bool) == (type(value) is bool)
     if node is not None and value is not None and not fits:
         raise ConfigError(f"'{key}' takes a {_kind_name(node)} such as {node}, but got '{value}'.")
     OmegaConf.update(recipe, key, value, merge=False)

@@ -61,6 +61,22 @@ def test_a_recipe_may_say_what_differs_from_a_config(tree: Path) -> None:
         load_recipe("wrong")
 
 
+def test_a_recipe_may_extend_another(tree: Path) -> None:
+    (tree / "quick.yaml").write_text("extends: train\ndataset: {config: b, root: /d}\nseed: 9\n")
+    recipe = load_recipe("quick", ["fast=true"])
+    assert (recipe.seed, recipe.fast, recipe.dataset.root) == (9, True, "/d")
+    assert recipe.fusion == load_recipe("train").fusion
+    assert "extends" not in recipe
+
+
+def test_a_list_may_stand_for_a_number(tree: Path) -> None:
+    """A range to draw from, or a list of names in place of a share."""
+    assert load_recipe("train", ["modalities.pulse.window_s=[1, 2]"]).modalities.pulse.window_s == [
+        1,
+        2,
+    ]
+
+
 @pytest.mark.parametrize(
     ("override", "advice"),
     [

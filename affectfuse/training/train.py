@@ -87,6 +87,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     _check_keys(recipe)
     modalities, configs = _build_modalities(recipe)
     settings = _settings(recipe, "training", TrainingSettings)
+    coaching = _settings(recipe, "recogniser_training", RecogniserSettings)
     fusion = _container(recipe.fusion)
     dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
     dataset.prepare(progress)
@@ -102,7 +103,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     collector = SampleCollector(modalities, configs, folder, workers, progress)
     with deterministic(recipe.seed), torch_threads(1):
         recognisers, coded = _train_recognisers(
-            recipe, modalities, dataset, split, collector, progress
+            recipe, coaching, modalities, dataset, split, collector, progress
         )
         table = collector.samples(
             items,
@@ -220,6 +221,7 @@ def _build_modalities(
 
 def _train_recognisers(
     recipe: DictConfig,
+    settings: RecogniserSettings,
     modalities: Mapping[str, Modality],
     dataset: Dataset,
     split: Split,
@@ -230,7 +232,6 @@ def _train_recognisers(
     learning = {n: m for n, m in modalities.items() if m.recogniser_target is not None}
     if not learning:
         return {}, dataset
-    settings = _settings(recipe, "recogniser_training", RecogniserSettings)
     subjects: tuple[str, ...] = split.train
     if recipe.recogniser_dataset is not None:
         dataset = build(recipe.recogniser_dataset, Dataset)  # type: ignore[type-abstract]
