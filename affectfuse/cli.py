@@ -97,9 +97,11 @@ def score(
         model = None
         if checkpoint:
             from affectfuse.checkpoint import load_checkpoint
+            from affectfuse.fusion.estimator import one_thread
 
             _refuse_modalities(overrides or ())
             model = load_checkpoint(checkpoint)
+            one_thread()
         with ScoreProgress() as progress:
             result = score_recording(
                 recipe,

@@ -25,8 +25,10 @@ import resource, sys
 from pathlib import Path
 from affectfuse.checkpoint import load_checkpoint
 from affectfuse.config import load_recipe
+from affectfuse.fusion.estimator import one_thread
 from affectfuse.pipeline import score_recording
 from affectfuse.reports.writing import write_session
+one_thread()
 result = score_recording(load_recipe("score"), sys.argv[1], checkpoint=load_checkpoint("demo"))
 write_session(result, Path(sys.argv[2]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

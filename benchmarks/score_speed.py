@@ -19,6 +19,7 @@ from affectfuse.checkpoint import load_checkpoint
 from affectfuse.config import load_recipe
 from affectfuse.containers import Frame
 from affectfuse.datasets.synthetic import synthesise
+from affectfuse.fusion.estimator import one_thread
 from affectfuse.pipeline import score_recording
 from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.prefetch import prefetch
@@ -40,6 +41,7 @@ def score(path: Path, out: Path) -> None:
 
 
 def main() -> None:
+    one_thread()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--duration", type=float, default=60.0, help="seconds of video")
     parser.add_argument("--repeats", type=int, default=3)

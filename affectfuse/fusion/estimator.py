@@ -11,7 +11,15 @@ from torch import Tensor
 from affectfuse.containers import Array, Estimate, ModalitySample, Target, Tick
 from affectfuse.fusion.model import FusionModel
 
-__all__ = ["Estimator", "calibrated", "usable"]
+__all__ = ["Estimator", "calibrated", "one_thread", "usable"]
+
+
+def one_thread() -> None:
+    """Let torch use one thread in this process.
+
+    One tick or clip at a time gains nothing from more, and finding faces needs the cores.
+    """
+    torch.set_num_threads(1)
 
 
 def usable(sample: ModalitySample | None) -> bool:
