@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -17,7 +15,8 @@ from torch import Tensor, nn
 from affectfuse import __version__
 from affectfuse.config import build
 from affectfuse.containers import Target
-from affectfuse.errors import CheckpointError, ConfigError, OutputError
+from affectfuse.errors import CheckpointError, ConfigError
+from affectfuse.files import write_whole
 from affectfuse.fusion.base import FusionHead
 from affectfuse.fusion.estimator import Estimator
 from affectfuse.fusion.model import FusionModel
@@ -32,7 +31,6 @@ __all__ = [
     "load_checkpoint",
     "sample_spec",
     "save_checkpoint",
-    "write_whole",
 ]
 
 FORMAT = "affectfuse checkpoint"
@@ -231,30 +229,6 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_whole(path, buffer.getvalue())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file: all of it or, when that fails, nothing. Its folder is made when missing.
-
-    Files and new folders are readable by their owner alone.
-
-    Raises:
-        OutputError: when the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror}. Choose a folder you may write to."
-        ) from error
 
 
 def _plain(value: Any) -> Any:

@@ -5,20 +5,16 @@ recording -> observations -> readings and ticks -> estimates -> session score ->
 
 from __future__ import annotations
 
-import hashlib
 import math
-import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
-from affectfuse import __version__
 from affectfuse.config import build
 from affectfuse.containers import (
     Estimate,
@@ -31,12 +27,14 @@ from affectfuse.containers import (
     Track,
 )
 from affectfuse.extraction import FACE_VISIBLE, extract, observe, start
+from affectfuse.files import file_sha256
 from affectfuse.modalities.base import Modality
 from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.reader import Recording, open_recording
 from affectfuse.reports.session import SessionResult
 from affectfuse.scoring.base import ScoringProtocol
 from affectfuse.scoring.events import event_notes
+from affectfuse.versions import package_versions
 
 if TYPE_CHECKING:
     from affectfuse.checkpoint import Checkpoint
@@ -91,6 +89,7 @@ def score_recording(
     notes += _seen(tracks)
     if events:
         notes += event_notes(events, session.time_s)
+    score = protocol.score({**tracks, **intervals}, session.estimates, events) if events else None
     return SessionResult(
         source=info.source,
         duration_s=session.time_s,
@@ -101,13 +100,15 @@ def score_recording(
         target=checkpoint.target if checkpoint else None,
         modality_quality=session.quality(),
         events=events,
-        score=protocol.score(tracks | intervals, session.estimates, events) if events else None,
+        score=protocol.score({**tracks, **intervals}, session.estimates, events)
+        if events
+        else None,
         provenance={
             "recording": _recording_facts(recording),
             "face_landmarks": generation,
             "checkpoint": checkpoint.provenance() if checkpoint else None,
             "configuration": OmegaConf.to_container(recipe, resolve=True),
-            "versions": _versions(),
+            "versions": package_versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "refined_with_hindsight": False,
         },
@@ -183,20 +184,6 @@ def _recording_facts(recording: Recording) -> dict[str, Any]:
         "container_duration_s": None if math.isnan(info.duration_s) else info.duration_s,
     }
     if info.kind == "file":
-        with Path(info.source).open("rb") as file:
-            facts["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        facts["sha256"] = file_sha256(Path(info.source))
         facts["bytes"] = Path(info.source).stat().st_size
     return facts
-
-
-_PACKAGES = ("mediapipe", "av", "numpy", "scipy", "torch", "pytorch-lightning", "omegaconf")
-
-
-def _versions() -> dict[str, str]:
-    found = {"affectfuse": __version__, "python": sys.version.split()[0]}
-    for package in (*_PACKAGES, "opencv-contrib-python", "opencv-contrib-python-headless"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

@@ -17,6 +17,7 @@ ORDER = [
     {"errors"},
     {"containers"},
     {"config"},
+    {"files", "versions"},
     {"signals"},
     {"recording"},
     {"modalities", "datasets", "fusion", "scoring"},  # side by side: they never meet

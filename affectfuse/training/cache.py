@@ -13,7 +13,6 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,11 @@ import safetensors.numpy
 import torch
 
 import affectfuse
-from affectfuse.checkpoint import write_whole
 from affectfuse.containers import Array
 from affectfuse.datasets.base import Progress
 from affectfuse.errors import AffectFuseError, RecordingError
+from affectfuse.files import write_whole
+from affectfuse.versions import EXTRACTION, package_versions
 
 __all__ = [
     "Extracted",
@@ -33,7 +33,6 @@ __all__ = [
     "digest",
     "digest_code",
     "digest_recording",
-    "package_versions",
     "run_tasks",
 ]
 
@@ -43,14 +42,6 @@ Task = tuple[str, Path, Callable[[], Extracted]]
 
 _EDGE_BYTES = 1 << 20
 _SOURCES = ("containers.py", "extraction.py", "signals", "recording")
-_PACKAGES = (
-    "mediapipe",
-    "av",
-    "numpy",
-    "scipy",
-    "opencv-contrib-python",
-    "opencv-contrib-python-headless",
-)
 
 
 def digest(facts: Mapping[str, Any]) -> str:
@@ -86,22 +77,11 @@ def digest_code(classes: frozenset[type]) -> str:
     package = Path(affectfuse.__file__).parent
     roots = [package / name for name in _SOURCES]
     roots += sorted({Path(inspect.getfile(cls)).parent for cls in classes})
-    found = hashlib.sha256(json.dumps(package_versions()).encode())
+    found = hashlib.sha256(json.dumps(package_versions(*EXTRACTION)).encode())
     for root in roots:
         for file in sorted(root.glob("*.py")) if root.is_dir() else [root]:
             found.update(file.name.encode() + file.read_bytes())
     return found.hexdigest()
-
-
-def package_versions(names: Iterable[str] = _PACKAGES) -> dict[str, str]:
-    """Return the installed versions of affectfuse and of those packages that are installed."""
-    found = {"affectfuse": affectfuse.__version__}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def run_tasks(

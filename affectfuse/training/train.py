@@ -13,19 +13,21 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
-from affectfuse.checkpoint import Checkpoint, sample_spec, save_checkpoint, write_whole
+from affectfuse.checkpoint import Checkpoint, sample_spec, save_checkpoint
 from affectfuse.config import build, cache_dir
 from affectfuse.datasets.base import Dataset, Progress
 from affectfuse.datasets.splits import Split, hold_out
 from affectfuse.errors import ConfigError, did_you_mean
+from affectfuse.files import write_whole
 from affectfuse.modalities.base import Modality
-from affectfuse.training.cache import digest, package_versions
+from affectfuse.training.cache import digest
 from affectfuse.training.evaluation import FUSED, format_metrics
 from affectfuse.training.fitting import deterministic, torch_threads
 from affectfuse.training.fusion import Fitted, fit_fusion
 from affectfuse.training.module import TrainingSettings
 from affectfuse.training.recognisers import RecogniserSettings, TrainedRecogniser, train_recogniser
 from affectfuse.training.samples import SampleCollector
+from affectfuse.versions import package_versions
 
 __all__ = ["TrainingResult", "train"]
 
@@ -140,7 +142,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
             "recipe": _container(recipe),
         },
         metrics=fitted.metrics,
-        versions=package_versions(_PACKAGES),
+        versions=package_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     result = TrainingResult(
@@ -153,9 +155,6 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     )
     _write(out, result, checkpoint, recipe, fitted)
     return result
-
-
-_PACKAGES = ("torch", "pytorch-lightning", "numpy", "scipy", "mediapipe", "av")
 
 
 def _write(

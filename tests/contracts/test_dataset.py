@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from affectfuse.config import build, load_node, names
-from affectfuse.datasets.base import Dataset
+from affectfuse.datasets.base import Dataset, DatasetItem
 from affectfuse.errors import DatasetError
 
 NAMES = names("dataset")
@@ -44,10 +46,12 @@ def test_it_says_what_it_is(name: str, tmp_path: Path) -> None:
 def test_items_or_an_error_that_names_the_root(name: str, tmp_path: Path) -> None:
     """A set that renders itself lists its items at once; another says what it misses, and where."""
     dataset = make(name, tmp_path / "nowhere")
-    try:
+    items: Sequence[DatasetItem] = ()
+    with suppress(DatasetError):
         items = dataset.items()
-    except DatasetError as error:
-        assert "nowhere" in str(error)
+    if not items:
+        with pytest.raises(DatasetError, match="nowhere"):
+            dataset.items()
         return
     keys = [item.key for item in items]
     assert keys == sorted(set(keys))
@@ -59,5 +63,5 @@ def test_items_or_an_error_that_names_the_root(name: str, tmp_path: Path) -> Non
             assert label.label in dataset.target.classes
         for earlier, later in zip(item.labels, item.labels[1:], strict=False):
             assert earlier.offset_s <= later.onset_s
-        for annotations in item.annotations.values():
-            assert all(a.onset_s <= a.offset_s for a in annotations)
+        for known in item.annotations.values():
+            assert all(a.onset_s <= a.offset_s for a in known)
