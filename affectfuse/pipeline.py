@@ -66,6 +66,7 @@ def score_recording(
         watch: told of progress.
         opened: handed the recording once it is open, so that it can be stopped from elsewhere.
     """
+    protocol = build(recipe.protocol, ScoringProtocol)  # type: ignore[type-abstract]
     modalities = checkpoint.modalities() if checkpoint else build_modalities(recipe)
     estimator = checkpoint.estimator() if checkpoint else None
     extractors = start(modalities, checkpoint.recognise() if checkpoint else None)
@@ -84,7 +85,6 @@ def score_recording(
             if watch:
                 watch(session.frames, session.time_s, reading)
         info, notes, generation = recording.info, list(recording.notes), faces.generation
-    protocol = build(recipe.protocol, ScoringProtocol)  # type: ignore[type-abstract]
     tracks, intervals = session.tracks(), session.intervals()
     notes += _seen(tracks)
     if events:
@@ -100,9 +100,7 @@ def score_recording(
         target=checkpoint.target if checkpoint else None,
         modality_quality=session.quality(),
         events=events,
-        score=protocol.score({**tracks, **intervals}, session.estimates, events)
-        if events
-        else None,
+        score=score,
         provenance={
             "recording": _recording_facts(recording),
             "face_landmarks": generation,
