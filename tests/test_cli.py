@@ -11,7 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import pytest
+from recording.videos import write_sound
 
 from affectfuse.cli import main
 from affectfuse.containers import Frame
@@ -128,21 +130,38 @@ def test_what_is_no_video(run: Run, tmp_path: Path, make: Callable[[Path], None]
     assert not (tmp_path / "out").exists()
 
 
+def cut_to(source: Path, target: Path, share: float) -> None:
+    data = source.read_bytes()
+    target.write_bytes(data[: int(len(data) * share)])
+
+
 def test_a_truncated_video_is_scored_up_to_the_break(
-    run: Run, face_video: list[Frame], tmp_path: Path
+    run: Run, face_file: Path, tmp_path: Path
 ) -> None:
     whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
-    height, width = face_video[0].image.shape[:2]
-    with VideoWriter(whole, width, height, crf=18) as writer:
-        for frame in face_video:
-            writer.write(frame.image, frame.time_s)
-    data = whole.read_bytes()
-    cut.write_bytes(data[: len(data) * 6 // 10])
+    with av.open(str(face_file)) as read, av.open(str(whole), "w") as write:
+        copy = write.add_stream_from_template(read.streams.video[0])
+        for packet in read.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = copy
+                write.mux(packet)
+    cut_to(whole, cut, 0.6)
     code, _, err = run("score", cut, "--out", tmp_path / "out")
     assert code == 0, err
     assert "breaks off" in err
-    whole_s = face_video[-1].time_s
-    assert 0.3 * whole_s < len(read_timeline(tmp_path / "out")) < 0.8 * whole_s
+    assert "breaks off" in (tmp_path / "out" / "session.json").read_text()
+    assert 4 <= len(read_timeline(tmp_path / "out")) <= 9  # of twelve seconds
+
+
+def test_a_video_whose_index_is_cut_off(run: Run, face_file: Path, tmp_path: Path) -> None:
+    cut_to(face_file, tmp_path / "cut.mp4", 0.6)
+    refused(run("score", tmp_path / "cut.mp4", "--out", tmp_path / "out"), "cut.mp4", "index")
+    assert not (tmp_path / "out").exists()
+
+
+def test_sound_without_pictures(run: Run, tmp_path: Path) -> None:
+    write_sound(tmp_path / "sound.mp4")
+    refused(run("score", tmp_path / "sound.mp4", "--out", tmp_path / "out"), "sound.mp4", "video")
 
 
 def test_a_file_in_place_of_the_output_folder(run: Run, face_file: Path, tmp_path: Path) -> None:
