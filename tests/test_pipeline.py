@@ -62,6 +62,7 @@ def test_what_is_not_seen_is_not_known(short_file: Path) -> None:
     assert visible.values[4] == 0.0
     quality = result.modality_quality["heart_rate"].values
     assert len(quality) == len(visible.values)
+    assert {"micro_expression", "macro_expression", "blink"} <= result.intervals.keys()
     assert result.target is None
     assert not result.estimates
 
@@ -74,6 +75,7 @@ def test_a_recording_without_a_face(tmp_path: Path) -> None:
     result = score_recording(load_recipe("score"), path, checkpoint=load_checkpoint("demo"))
     assert (result.tracks["face_visible"].values == 0).all()
     assert np.isnan(result.tracks["heart_rate_bpm"].values).all()
+    assert not result.intervals, "nothing watched is not nothing found"
     assert any("no face" in note for note in result.notes)
     for estimate in result.estimates:
         assert all(weight == 0 for weight in estimate.weights.values())

@@ -64,6 +64,7 @@ class MicroExpressionExtractor(Extractor):
         self._faces: deque[AlignedFace] = deque()
         self._regions: list[Array] = []
         self._before_s = -np.inf
+        self._watched = False
 
     def push(self, observation: Observation) -> Iterator[Reading]:
         if not isinstance(observation, Frame):
@@ -74,6 +75,7 @@ class MicroExpressionExtractor(Extractor):
         if step_s > _LONGEST_STEP_S or aligned is None:
             self._meter.reset()
         if aligned is not None:
+            self._watched = True
             self._faces.append(aligned)
             motion = self._meter.measure(aligned)
             self._regions.append(motion.regions)
@@ -93,6 +95,9 @@ class MicroExpressionExtractor(Extractor):
         for interval in self._spotter.flush():
             yield from self._spotted(interval)
         yield from self._annotated_clips(np.inf)
+        if self._watched:  # watched and nothing found is an empty track, not a missing one
+            for name in (MICRO, MACRO, BLINK):
+                yield IntervalTrack(name, ())
 
     def _spotted(self, interval: Interval) -> Iterator[Reading]:
         if interval.label == MICRO:

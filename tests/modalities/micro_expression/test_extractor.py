@@ -115,8 +115,7 @@ def test_a_pushed_smile_is_found_cut_and_recognised(face_video: list[Frame]) -> 
 
     readings = run(frames, recognise)
     tracks = [r for r in readings if isinstance(r, IntervalTrack) and r.name == "micro_expression"]
-    assert len(tracks) == 1
-    interval = tracks[0].intervals[0]
+    (interval,) = IntervalTrack.join(tracks).intervals
     assert interval.onset_s == pytest.approx(onset, abs=2 / 30)
     assert interval.offset_s == pytest.approx(offset, abs=2 / 30)
     assert interval.label == "happiness"
