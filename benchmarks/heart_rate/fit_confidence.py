@@ -19,8 +19,8 @@ from scipy.stats import rankdata
 from traces import draw, trace
 
 from affectfuse.modalities.heart_rate.confidence import FEATURES
-from affectfuse.modalities.heart_rate.spectrum import skin_series
 from affectfuse.modalities.heart_rate.tracker import HeartRateTracker
+from affectfuse.signals.rppg import pos, windows_covering
 
 RATE_HZ, DURATION_S, WINDOW_S = 30.0, 40, 10
 
@@ -34,9 +34,12 @@ def run(seed: int, pulse: bool) -> NDArray[np.float64]:
     first = 5 if rng.random() < 0.7 else int(rng.integers(5, 10))
     for tick in range(first, DURATION_S + 1):
         end = round(tick * RATE_HZ)
-        start, begin = max(0, end - 460), max(0, end - round(WINDOW_S * RATE_HZ))
-        series = skin_series(colours[start:end], motion[start:end], RATE_HZ)
-        estimate = tracker.update(series.newest(end - begin))
+        start, begin = max(0, end - 420), max(0, end - round(WINDOW_S * RATE_HZ))
+        part = colours[start:end]
+        covering = windows_covering(np.ones(len(part), bool), 48)
+        pulses = np.stack([-pos(part[:, r], RATE_HZ) / covering for r in range(colours.shape[1])])
+        newest = pulses[:, begin - start :]
+        estimate = tracker.update(newest, motion[begin:end], RATE_HZ)
         truth = truth_bpm[begin:end].mean() if pulse else np.nan
         rows.append([truth, estimate.heart_rate_bpm, estimate.confidence, *estimate.features])
     return np.array(rows)

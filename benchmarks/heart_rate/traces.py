@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 PULSE_RGB = np.array([0.33, 0.77, 0.53]) / 0.77
 """Relative pulse strength of the channels (Wang et al. 2017), green being 1."""
 
-FROM_CHROMA = np.array([[0.0, -0.34, 1.77], [1.40, -0.71, 0.0]])
-"""Blue and red difference to R, G, B (ITU-R BT.601): what compression blurs, it blurs there."""
-
 
 @dataclass(frozen=True)
 class Conditions:
@@ -23,7 +20,6 @@ class Conditions:
     wander_bpm: float = 2.0
     sensor_noise: float = 0.0005
     colour_noise: float = 0.0005
-    chroma_noise: float = 0.0
     light_drift: float = 0.01
     sway: float = 0.0
     sway_hz: float = 0.3
@@ -43,7 +39,6 @@ def draw(rng: np.random.Generator, pulse: bool = True) -> Conditions:
         wander_bpm=rng.uniform(0.3, 4.0),
         sensor_noise=10 ** rng.uniform(-4.0, -2.3),
         colour_noise=10 ** rng.uniform(-4.0, -2.5),
-        chroma_noise=10 ** rng.uniform(-4.0, -2.3) if rng.random() < 0.6 else 0.0,
         light_drift=10 ** rng.uniform(-3, -1),
         sway=10 ** rng.uniform(-2.5, -0.7) if moving else 0.0,
         sway_hz=rng.uniform(0.1, 2.0),
@@ -96,8 +91,6 @@ def trace(
     noise = with_whole(pink(rng, (count, 3, 3), rng.uniform(0.5, 1.5)), axis=1)
     noise[:, 3] += 0.4 * pink(rng, (count, 3), 1.0)
     colours = colours + c.colour_noise * noise
-    chroma = with_whole(pink(rng, (count, 3, 2), rng.uniform(0.0, 1.0)), axis=1)
-    colours = colours + c.chroma_noise * chroma @ FROM_CHROMA
     swaying = np.sin(
         2 * np.pi * np.cumsum(c.sway_hz * (1 + 0.1 * pink(rng, (count,), 2.0))) / rate_hz
     )

@@ -13,12 +13,15 @@ from affectfuse.containers import Array, Frame, ModalitySample, Observation, Rea
 from affectfuse.modalities.base import Extractor
 from affectfuse.modalities.heart_rate.history import History
 from affectfuse.modalities.heart_rate.regions import REGIONS, RegionReader
-from affectfuse.modalities.heart_rate.spectrum import DETREND_S, SkinSeries, skin_series
+from affectfuse.modalities.heart_rate.spectrum import pulse_amplitude
 from affectfuse.modalities.heart_rate.tracker import HeartRateTracker
+from affectfuse.signals.filters import remove_trend
 from affectfuse.signals.resampling import resample
+from affectfuse.signals.rppg import green, pos, windows_covering
 
 __all__ = ["HeartRateExtractor", "HeartRateSettings"]
 
+POS_WINDOW_S = 1.6
 _GREY_LEVELS = 1.5
 _QUALITY_TICKS = 5
 
@@ -43,7 +46,7 @@ class HeartRateExtractor(Extractor):
 
     Tracks: `heart_rate_bpm` (one reading a tick, quality = confidence) and `bvp` (the pulse
     waveform in AC/DC on the uniform grid, rising with blood volume, each sample once, as soon as
-    later frames can no longer change it: 1.5 s + the longest gap behind the tick).
+    later frames can no longer change it: 1.6 s + the longest gap behind the tick).
     """
 
     def __init__(self, name: str, settings: HeartRateSettings) -> None:
@@ -52,8 +55,8 @@ class HeartRateExtractor(Extractor):
         self._regions = RegionReader(s.min_region_pixels, s.landmark_smoothing_s)
         self._tracker = HeartRateTracker(s.band_bpm)
         self._history = History(s.history_s)
-        self._settle_s = DETREND_S / 2 + s.max_gap_s
-        self._span_s = s.estimate_window_s + DETREND_S / 2 + self._settle_s + 2.0
+        self._settle_s = POS_WINDOW_S + s.max_gap_s
+        self._span_s = s.estimate_window_s + POS_WINDOW_S + self._settle_s + 2.0
         self._frames: deque[tuple[float, Array, Array]] = deque()
         self._face_s = -math.inf
         self._time_s = -math.inf
@@ -74,22 +77,25 @@ class HeartRateExtractor(Extractor):
         s = self._settings
         colours, motion, start = self._window(time_s)
         grey = _is_grey(colours)
-        series = skin_series(colours, motion, s.rate_hz, chromatic=not grey)
-        window = series.newest(round(s.estimate_window_s * s.rate_hz))
-        note = self._missing(time_s, window)
+        pulses = np.stack([_pulse(colours[:, r], s.rate_hz, grey) for r in range(len(REGIONS))])
+        newest = slice(-round(s.estimate_window_s * s.rate_hz), None)
+        note = self._missing(time_s, pulses[:, newest])
         heart_rate_bpm = amplitude = math.nan
-        confidence, weights = 0.0, series.signature / (series.signature**2).sum()
+        confidence, weights = 0.0, np.full(len(REGIONS), 1.0 / len(REGIONS))
         if note:
             self._tracker.skip()
         else:
-            estimate = self._tracker.update(window)
+            estimate = self._tracker.update(
+                pulses[:, newest], motion[newest], s.rate_hz, chromatic=not grey
+            )
             heart_rate_bpm, confidence = estimate.heart_rate_bpm, estimate.confidence
-            amplitude, weights = estimate.amplitude, estimate.weights
-            series = series.without_motion(estimate.coupling)
-            note = "camera without colour: heart rate from brightness alone" if grey else ""
+            weights = estimate.weights
+            greens = np.stack([green(colours[newest, r]) for r in range(len(REGIONS))])
+            amplitude = pulse_amplitude(greens, weights, heart_rate_bpm, s.rate_hz)
+            note = "camera without colour: heart rate from brightness alone (GREEN)" if grey else ""
         self._history.add(heart_rate_bpm, confidence, amplitude)
         yield Track.reading("heart_rate_bpm", "bpm", time_s, heart_rate_bpm, confidence, note)
-        yield from self._waveform(time_s, start, series.combine(weights), confidence)
+        yield from self._waveform(time_s, start, pulses, weights, confidence)
         yield ModalitySample(
             self._name,
             time_s - s.history_s - s.estimate_window_s,
@@ -116,12 +122,12 @@ class HeartRateExtractor(Extractor):
             colours[:, r] = resample(times_s[seen], rows[seen, r], *grid)
         return colours, motion, start
 
-    def _missing(self, time_s: float, window: SkinSeries) -> str:
+    def _missing(self, time_s: float, pulses: Array) -> str:
         """Return why there can be no estimate, or nothing."""
         s = self._settings
         if time_s - self._face_s > s.hold_s:
             return "no face visible"
-        known_s = float(np.isfinite(window.values).any(axis=0).sum()) / s.rate_hz
+        known_s = float(np.isfinite(pulses).any(axis=0).sum()) / s.rate_hz
         if known_s < s.least_s - 0.25:
             unread = np.isnan([colours for _, colours, _ in self._frames]).all()
             if unread:
@@ -134,20 +140,39 @@ class HeartRateExtractor(Extractor):
         return ""
 
     def _waveform(
-        self, time_s: float, start: int, pulse: Array, confidence: float
+        self, time_s: float, start: int, pulses: Array, weights: Array, confidence: float
     ) -> Iterable[Track]:
         rate_hz = self._settings.rate_hz
         end = math.floor((time_s - self._settle_s) * rate_hz + 1e-6) + 1
         first = max(self._emitted, start)
         if end <= first:
             return
-        values = pulse[first - start : end - start]
-        quality = np.where(np.isfinite(values), confidence, 0.0)
+        part = pulses[:, first - start : end - start]
+        known = np.isfinite(part)
+        share = np.where(known, weights[:, None], 0.0)
+        total = share.sum(axis=0)
+        seen = total > 0.0
+        fused = (share * np.where(known, part, 0.0)).sum(axis=0) / np.where(seen, total, 1.0)
         self._emitted = end
-        yield Track("bvp", "AC/DC", np.arange(first, end) / rate_hz, values, quality)
+        yield Track(
+            "bvp",
+            "AC/DC",
+            np.arange(first, end) / rate_hz,
+            np.where(seen, fused, np.nan),
+            np.where(seen, confidence, 0.0),
+        )
 
 
 def _is_grey(colours: Array) -> bool:
     """Whether the camera gives no colour: the channels of every region are the same."""
     known = colours[np.isfinite(colours).all(axis=-1)]
     return len(known) > 0 and float(np.abs(np.diff(known, axis=-1)).max()) < _GREY_LEVELS
+
+
+def _pulse(rgb: Array, rate_hz: float, grey: bool) -> Array:
+    """Return the pulse in AC/DC, rising with blood volume: (time, channel) -> (time,)."""
+    if grey:
+        return np.asarray(-remove_trend(green(rgb), rate_hz, POS_WINDOW_S))
+    length = round(POS_WINDOW_S * rate_hz)
+    covering = windows_covering(np.asarray(np.isfinite(rgb).all(axis=1)), length)
+    return np.asarray(-pos(rgb, rate_hz, POS_WINDOW_S) / np.maximum(covering, 1.0))

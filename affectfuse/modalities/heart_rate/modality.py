@@ -17,7 +17,7 @@ __all__ = ["HeartRate"]
 
 
 class HeartRate(Modality):
-    """Skin colours under an adaptive matched filter, followed in time, with a confidence.
+    """POS on forehead and cheeks, a tracked spectrum, and a confidence (see `confidence`).
 
     A sample is the last `history_s` seconds at 1 Hz, float32 (channel, time), channels as in
     `history.CHANNELS`; its quality is the mean confidence of the last five ticks.

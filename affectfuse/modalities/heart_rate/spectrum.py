@@ -1,151 +1,134 @@
-"""What a window of skin colours says about the pulse."""
+"""The spectrum of the pulse, fused over the regions of the skin."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from affectfuse.containers import Array
 from affectfuse.signals.filters import remove_trend
-from affectfuse.signals.matched_filter import AdaptiveMatchedFilter
-from affectfuse.signals.spectra import hann_spectrum
+from affectfuse.signals.spectra import band_median, hann_spectrum
 
-__all__ = ["PULSE_RGB", "PulseSpectrum", "SkinSeries", "skin_series"]
+__all__ = ["FusedSpectrum", "fuse", "pulse_amplitude"]
 
-PULSE_RGB = np.array([0.33, 0.77, 0.53]) / 0.77
-"""Relative strength of the pulse in red, green and blue, green being 1, for white light and a
-common camera (de Haan and van Leest 2014, DOI 10.1088/0967-3334/35/9/1913)."""
-
-DETREND_S = 3.0
 RESOLUTION_HZ = 0.01
+DETREND_S = 1.6
 LANDMARK_NOISE = 0.003
 """Jitter of the head's place and size as the landmarks give it, in interocular distances."""
-_LEAST_GAIN = 0.3
+LOWEST_HZ = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SkinSeries:
-    """Skin colours and head motion over time, trends removed.
-
-    A camera without colour gives three times the same: then a region has one channel.
+class FusedSpectrum:
+    """What one window says about the pulse.
 
     Attributes:
-        values: (channel, time) in AC/DC, region after region, NaN where missing.
-        motion: (time, 3) centre and logarithm of size of the head, 0 where missing.
-        signature: (channel,) what more blood by 1 (AC/DC in green) does to it: colours fall.
-        per_region: how many channels a region has.
-        sampling_rate_hz: of both.
+        frequencies_hz: (frequency,) from 0 to twice the highest heart rate.
+        pulses: (region, time) in units of each region's noise, motion and trend removed.
+        sampling_rate_hz: of `pulses`.
+        spectra: (region, frequency) complex, of `pulses`.
+        gains: (region,) the weights the regions were summed with, of norm 1; 0 where missing.
+        power: (frequency,) of the weighted sum.
+        ratio: (frequency,) that power over the noise floor around it.
+        sway: (frequency,) power of the head's motion over that of the landmarks' jitter.
+        weights: (region,) the same weights for the pulses in their own unit, summing to 1.
     """
 
-    values: Array
-    motion: Array
-    signature: Array
-    per_region: int
+    frequencies_hz: Array
+    pulses: Array
     sampling_rate_hz: float
-
-    def newest(self, count: int) -> SkinSeries:
-        """Return the last `count` samples."""
-        values, motion = self.values[:, -count:], self.motion[-count:]
-        return SkinSeries(values, motion, self.signature, self.per_region, self.sampling_rate_hz)
-
-    def without_motion(self, coupling: Array) -> SkinSeries:
-        """Return it less what the motion adds, `coupling` (3, channel)."""
-        values = self.values - (self.motion @ coupling).T
-        return SkinSeries(
-            values, self.motion, self.signature, self.per_region, self.sampling_rate_hz
-        )
-
-    def combine(self, weights: Array) -> Array:
-        """Return the pulse (time,) in AC/DC of green, rising with blood volume.
-
-        Weights (channel,) that sum to the gain of the channels that are there; NaN where they
-        pass too little of the pulse.
-        """
-        known = np.isfinite(self.values)
-        gain = (weights * self.signature) @ known
-        enough = gain >= _LEAST_GAIN
-        total = weights @ np.where(known, self.values, 0.0)
-        return np.where(enough, total / np.where(enough, gain, 1.0), np.nan)
+    spectra: Array
+    gains: Array
+    power: Array
+    ratio: Array
+    sway: Array
+    weights: Array
 
 
-def skin_series(
-    colours: Array, motion: Array, sampling_rate_hz: float, chromatic: bool = True
-) -> SkinSeries:
-    """Return the series of mean colours (time, region, R G B) and head motion (time, 3)."""
-    used = colours if chromatic else colours[:, :, 1:2]
-    logarithms = np.log(np.maximum(used.reshape(len(used), -1), 1.0))
-    moving = np.nan_to_num(remove_trend(motion, sampling_rate_hz, DETREND_S), nan=0.0)
-    return SkinSeries(
-        remove_trend(logarithms, sampling_rate_hz, DETREND_S).T,
-        moving,
-        np.tile(-PULSE_RGB if chromatic else -np.ones(1), used.shape[1]),
-        used.shape[2],
+def fuse(
+    pulses: Array, motion: Array, sampling_rate_hz: float, highest_bpm: float, near_bpm: float
+) -> FusedSpectrum:
+    """Return the fused spectrum of one window.
+
+    What moves with the head is regressed out of each pulse, as far as the motion exceeds the jitter
+    of landmarks (ridge regression). Each spectrum is divided by its region's noise (median power in
+    the band) and summed coherently, because all skin pulses in phase and noise does not; the weight
+    of a region is its signal-to-noise ratio where all of them together peak, within 5 bpm of
+    `near_bpm` when there is one. The floor is a geometric mean, 3 to 1, of the running median of
+    the power over 1.6 Hz and the median of the band: the first alone is erratic beside a strong
+    pulse.
+
+    Args:
+        pulses: (region, time) pulse waveforms, NaN where missing.
+        motion: (time, 3) centre and logarithm of size of the head, NaN where missing.
+        sampling_rate_hz: of both.
+        highest_bpm: end of the band.
+        near_bpm: the heart rate that is being followed, or NaN.
+    """
+    steady = _without_motion(pulses.T, motion, sampling_rate_hz).T
+    frequencies_hz, spectra = hann_spectrum(steady, sampling_rate_hz, RESOLUTION_HZ)
+    keep = frequencies_hz < 2.05 * highest_bpm / 60.0
+    frequencies_hz, spectra = frequencies_hz[keep], spectra[:, keep]
+    power = np.abs(spectra) ** 2
+    band = (frequencies_hz >= LOWEST_HZ) & (frequencies_hz <= highest_bpm / 60.0)
+    noise = np.sqrt(np.median(power[:, band], axis=1) / math.log(2))
+    present = noise > 1e-9
+    unit = np.where(present, noise, 1.0)[:, None]
+    steady, spectra = steady / unit, np.where(present[:, None], spectra / unit, 0.0)
+
+    together = np.where(band, (np.abs(spectra) ** 2).sum(axis=0), 0.0)
+    near = band & (np.abs(60.0 * frequencies_hz - near_bpm) < 5.0)
+    at = int(np.argmax(np.where(near, together, -1.0) if near.any() else together))
+    gains = np.sqrt(np.abs(spectra[:, at]) ** 2 + 1.0) * present
+    gains = gains / max(float(np.sqrt((gains**2).sum())), 1e-12)
+    fused = np.abs(gains @ spectra) ** 2
+    every = max(1, round(0.05 / frequencies_hz[1]))
+    coarse = band_median(fused[::every], round(1.6 / (every * frequencies_hz[1])))
+    local = np.interp(frequencies_hz, frequencies_hz[::every], coarse)
+    floor = local**0.75 * np.median(fused[band]) ** 0.25 / math.log(2)
+    moving = remove_trend(motion, sampling_rate_hz, DETREND_S).T
+    _, moved = hann_spectrum(moving, sampling_rate_hz, RESOLUTION_HZ)
+    sway = (np.abs(moved[:, keep]) ** 2).sum(axis=0) / LANDMARK_NOISE**2
+    weights = gains / unit[:, 0]
+    return FusedSpectrum(
+        frequencies_hz,
+        steady,
         sampling_rate_hz,
+        spectra,
+        gains,
+        fused,
+        fused / (floor + 1e-12),
+        sway,
+        weights / max(float(weights.sum()), 1e-12),
     )
 
 
-class PulseSpectrum:
-    """The spectrum of one window under an adaptive matched filter.
+def _without_motion(pulses: Array, motion: Array, sampling_rate_hz: float) -> Array:
+    """Remove trend and motion: (time, region), (time, 3) -> (time, region)."""
+    steady = remove_trend(pulses, sampling_rate_hz, DETREND_S)
+    moving = np.nan_to_num(remove_trend(motion, sampling_rate_hz, DETREND_S), nan=0.0)
+    ridge = len(moving) * LANDMARK_NOISE**2 * np.eye(moving.shape[1])
+    coupling = np.linalg.solve(moving.T @ moving + ridge, moving.T @ np.nan_to_num(steady, nan=0.0))
+    cleaned: Array = steady - moving @ coupling
+    return cleaned
 
-    What moves with the head is first regressed out, as far as the motion exceeds the jitter of
-    landmarks (ridge regression). Then, at each frequency, the filter weighs regions and channels by
-    the noise beside it: green where compression has blurred the colours, differences of colours
-    where light or motion moves all channels together, a region only as far as it is quiet.
+
+def pulse_amplitude(
+    greens: Array, weights: Array, heart_rate_bpm: float, sampling_rate_hz: float
+) -> float:
+    """Return the AC/DC amplitude of green at the heart rate, averaged over the regions.
+
+    Taken from green, because the ratio inside POS and CHROM destroys the amplitude.
 
     Args:
-        window: the newest seconds.
-        highest_bpm: end of the band; the spectrum reaches to its second harmonic.
-
-    Attributes:
-        frequencies_hz: (frequency,).
-        statistic: (frequency,) power of the pulse over the noise around it.
-        sway: (frequency,) power of the head's motion over that of the landmarks' jitter.
-        coupling: (3, channel) what was regressed out of the window.
-        steady: the window without it.
+        greens: (region, time) green over its mean, minus 1; NaN where missing.
+        weights: (region,) summing to 1.
+        heart_rate_bpm: where to read.
+        sampling_rate_hz: of `greens`.
     """
-
-    def __init__(self, window: SkinSeries, highest_bpm: float) -> None:
-        moving = window.motion
-        ridge = len(moving) * LANDMARK_NOISE**2 * np.eye(moving.shape[1])
-        with_colour = moving.T @ np.nan_to_num(window.values.T, nan=0.0)
-        self.coupling: Array = np.linalg.solve(moving.T @ moving + ridge, with_colour)
-        self.steady = window.without_motion(self.coupling)
-        rate_hz, highest_hz = window.sampling_rate_hz, 2.05 * highest_bpm / 60.0
-        self._filter = AdaptiveMatchedFilter(
-            self.steady.values,
-            window.signature,
-            rate_hz,
-            highest_hz,
-            RESOLUTION_HZ,
-            rival=np.ones_like(window.signature) if window.per_region > 1 else None,
-            per_group=window.per_region,
-        )
-        self.frequencies_hz = self._filter.frequencies_hz
-        self.statistic = self._filter.statistic
-        _, moved = hann_spectrum(moving.T, rate_hz, RESOLUTION_HZ)
-        power = np.abs(moved[:, : len(self.frequencies_hz)]) ** 2
-        self.sway: Array = power.sum(axis=0) / LANDMARK_NOISE**2
-
-    def weights(self, heart_rate_bpm: float) -> Array:
-        """Return the best combination of the channels at a rate, for `SkinSeries.combine`."""
-        return self._filter.weights(heart_rate_bpm / 60.0)
-
-    def power(self, heart_rate_bpm: float) -> Array:
-        """Return the power (frequency,) of the pulse that the weights at a rate make."""
-        power: Array = np.abs(self.weights(heart_rate_bpm) @ self._filter.spectra) ** 2
-        return power
-
-    def amplitude(self, heart_rate_bpm: float) -> float:
-        """Return the amplitude of the pulse at a rate, AC/DC of green, from all channels."""
-        spectra = self._filter.spectra[:, self._bin(heart_rate_bpm)]
-        return float(np.abs(self.weights(heart_rate_bpm) @ spectra))
-
-    def regions(self, heart_rate_bpm: float, regions: slice) -> Array:
-        """Return what each region adds to the pulse at a rate: (region,) complex."""
-        added = self.weights(heart_rate_bpm) * self._filter.spectra[:, self._bin(heart_rate_bpm)].T
-        parts: Array = added.reshape(-1, self.steady.per_region).sum(axis=1)[regions]
-        return parts
-
-    def _bin(self, heart_rate_bpm: float) -> int:
-        return round(heart_rate_bpm / 60.0 / float(self.frequencies_hz[1]))
+    steady = remove_trend(greens.T, sampling_rate_hz, DETREND_S).T
+    frequencies_hz, spectra = hann_spectrum(steady, sampling_rate_hz, RESOLUTION_HZ)
+    at = int(np.argmin(np.abs(frequencies_hz - heart_rate_bpm / 60.0)))
+    return float(weights @ np.abs(spectra[:, at]))
