@@ -28,7 +28,7 @@ from affectfuse.errors import ConfigError, DatasetError, OutputError
 
 __all__ = ["Synthetic"]
 
-_APPEARANCE_VERSION = 3  # raise it when the same script gives other pictures, or other scripts
+_APPEARANCE_VERSION = 4  # raise it when the same script gives other pictures, or other scripts
 
 
 class Synthetic(Dataset):

@@ -118,6 +118,10 @@ def _plateau(u: Array, low: float, high: float, edge: float) -> Array:
     return np.clip((u - low) / edge, 0, 1) * np.clip((high - u) / edge, 0, 1)
 
 
+_SKIN_PERCENTILE = 99.0
+_SKIN_BRIGHTEST = 228.0
+
+
 def apply_subject(portrait: Portrait, subject: Subject, skin_tone: float) -> Portrait:
     """Return the portrait in the subject's shape, skin, hair and light."""
     points = portrait.head_landmarks
@@ -132,7 +136,17 @@ def apply_subject(portrait: Portrait, subject: Subject, skin_tone: float) -> Por
     melanin = melanin if melanin > 0 else 0.35 * melanin
     image = image * (1 + share * (np.exp(-melanin * _ABSORPTION) - 1.0))
     image = image * (1 + share * _mottle(portrait, subject)[..., None])
+    image = image * _exposure(image, share[..., 0])
     return replace(portrait, image=np.clip(image, 0, 255).astype(np.float32))
+
+
+def _exposure(image: Array, share: Array) -> float:
+    """Return what a camera's automatic exposure would do: no more than a trace of skin clips.
+
+    A pulse in clipped skin is lost; the light's own changes need head-room too.
+    """
+    brightest = float(np.percentile(image[share > 0.5].max(axis=-1), _SKIN_PERCENTILE))
+    return min(1.0, _SKIN_BRIGHTEST / brightest)
 
 
 def _shape_field(points: Array, subject: Subject, at: Array) -> Array:
