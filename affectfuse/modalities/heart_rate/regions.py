@@ -41,8 +41,9 @@ DISJOINT = slice(0, 3)
 MOTION = ("x", "y", "log_size")
 """Head motion beside the colours: centre and logarithm of size, in interocular distances."""
 
-_NONE, _UNCLIPPED, _ALL_DARK = (0, 0, 0), (249, 249, 249), (8, 8, 8)
-_LOCAL = 7
+_NONE, _UNCLIPPED, _ALL_DARK = (0, 0, 0), (253, 253, 253), (8, 8, 8)
+_LOCAL = 5
+_MOST_USELESS = 52  # of 255: a fifth of the neighbourhood
 _SUBPIXEL_BITS = 4
 _MOST_PIXELS = 20_000
 _LEAST_SHARE = 0.25
@@ -53,11 +54,11 @@ class RegionReader:
 
     The polygons follow the landmarks through a low-pass that opens with speed, because the jitter
     of landmarks on a still face moves polygons over texture and so makes colour noise, while a lag
-    behind a moving face would do the same. Edges are anti-aliased. Pixels around which (mean of
-    7 x 7, so that the choice does not flicker with the noise) a channel is at or above 250
-    (specular, clipped) or none above 8 are left out; a region of which less than a
-    quarter remains, or fewer than `min_pixels`, is missing. Of a large region every second, third,
-    ... row and column is read, so that its cost is bounded.
+    behind a moving face would do the same. Edges are anti-aliased. Pixels with a channel above 253
+    (specular, clipped) or none above 8 are left out where they make more than a fifth of a 5 x 5
+    neighbourhood, with that neighbourhood, so that the choice does not flicker with the noise; a
+    region of which less than a quarter remains, or fewer than `min_pixels`, is missing. Of a large
+    region every second, third, ... row and column is read, so that its cost is bounded.
 
     Args:
         min_pixels: a region with fewer usable pixels is missing.
@@ -129,9 +130,9 @@ class RegionReader:
             whole = np.rint(corners).astype(np.int32)
             cv2.fillPoly(mask, [whole], (value,), cv2.LINE_AA, _SUBPIXEL_BITS)
         inside = cv2.countNonZero(mask)
-        local = cv2.blur(patch, (_LOCAL, _LOCAL))
-        cv2.bitwise_and(mask, cv2.inRange(local, _NONE, _UNCLIPPED), mask)
-        mask[cv2.inRange(local, _NONE, _ALL_DARK) > 0] = 0
+        clipped = cv2.bitwise_not(cv2.inRange(patch, _NONE, _UNCLIPPED))
+        useless = cv2.bitwise_or(clipped, cv2.inRange(patch, _NONE, _ALL_DARK))
+        mask[cv2.blur(useless, (_LOCAL, _LOCAL)) > _MOST_USELESS] = 0
         used = cv2.countNonZero(mask)
         if used * stride**2 < self._min_pixels or used < _LEAST_SHARE * inside:
             return missing

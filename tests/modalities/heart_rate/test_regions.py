@@ -42,9 +42,18 @@ def test_eyes_and_lips_are_no_skin():
 
 def test_specular_and_black_pixels_are_left_out():
     image = plain()
-    image[::3] = 255
-    image[1::3, ::4] = 0
+    image[::20] = image[1::20] = 255  # highlights and hairs, thicker than a pixel
+    image[10::20] = image[11::20] = 0
     np.testing.assert_allclose(read(image)[0], [[180, 130, 110]] * len(REGIONS), atol=0.01)
+
+
+def test_the_choice_of_pixels_does_not_flicker_with_the_noise():
+    """Bright skin that does not clip is read whole, although its noise touches the limit."""
+    rng = np.random.default_rng(0)
+    noisy = np.clip(np.rint(rng.normal(247, 3, (*SIZE, 3))), 0, 255).astype(np.uint8)
+    colours = read(noisy)[0]
+    assert (noisy >= 253).mean() > 0.02
+    np.testing.assert_allclose(colours, noisy.mean(), atol=0.35)
 
 
 @pytest.mark.parametrize("level", [0, 255])
