@@ -175,9 +175,13 @@ def _mediapipe(name: str) -> Iterator[Any]:
     MediaPipe 0.10.21 was built against protobuf 4 and asks `MessageFactory` for `GetPrototype`,
     which protobuf 5 renamed to `GetMessageClass`; without it MediaPipe prints an error at import
     and its tasks interface refuses every option. It is put back while MediaPipe is imported.
+    Later releases use no protobuf, and need not find one.
     """
-    factory = importlib.import_module("google.protobuf.message_factory")
-    lacking = not hasattr(factory.MessageFactory, "GetPrototype")
+    try:
+        factory = importlib.import_module("google.protobuf.message_factory")
+        lacking = not hasattr(factory.MessageFactory, "GetPrototype")
+    except ModuleNotFoundError:
+        lacking = False
     with quiet_stderr(), warnings.catch_warnings():
         # 0.10.21 reads protobuf fields by their label, which protobuf 6 calls deprecated.
         warnings.simplefilter("ignore", DeprecationWarning)
