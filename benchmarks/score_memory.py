@@ -55,10 +55,14 @@ def peak_mebibytes(path: Path, out: Path) -> float:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", default="320x240", help="of the video, WIDTHxHEIGHT")
+    width, height = parser.parse_args().size.split("x")
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.mp4"
-        synthesise(load_recipe("synth", ["duration_s=20", "width=640", "height=480"]), base)
+        synthesise(
+            load_recipe("synth", ["duration_s=20", f"width={width}", f"height={height}"]), base
+        )
         peaks = {}
         for minutes in (1, 10):
             video = Path(folder) / f"{minutes}.mp4"
