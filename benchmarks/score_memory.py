@@ -60,9 +60,8 @@ def main() -> None:
     width, height = parser.parse_args().size.split("x")
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder) / "base.mp4"
-        synthesise(
-            load_recipe("synth", ["duration_s=20", f"width={width}", f"height={height}"]), base
-        )
+        shape = [f"width={width}", f"height={height}"]
+        synthesise(load_recipe("synth", ["duration_s=20", *shape]), base)
         peaks = {}
         for minutes in (1, 10):
             video = Path(folder) / f"{minutes}.mp4"
