@@ -43,8 +43,8 @@ class Confidence:
     traces of which half were held out (8,839 ticks): errors above 5 bpm are told from errors below
     2 with an area under the ROC curve of .936; where it says .3, .5, .7 and .9 or more, .69, .84,
     .88 and .96 were right (the middle is conservative: two of three training recordings count as
-    pulse-free); without a pulse the 99th percentile is .87, perhaps since sway that colours all regions
-    alike in the pulse band passes for one. Not yet checked on people.
+    pulse-free); without a pulse the 99th percentile is .87, perhaps since sway that colours all
+    regions alike in the pulse band passes for one. Not yet checked on people.
     """
 
     def __init__(self) -> None:
