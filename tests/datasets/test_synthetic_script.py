@@ -52,9 +52,10 @@ def test_heart_rate_track_counts_the_beats() -> None:
     for time_s, value in zip(track.times_s, track.values, strict=True):
         whole = np.sum((beats > time_s - 10) & (beats <= time_s))
         assert abs(value - 6 * whole) <= 6.0  # one beat at either end may be cut
-    intervals = truth_of(script).tracks["inter_beat_interval_s"]
+    intervals = truth_of(script).tracks["beat_interval_ms"]
     inside = (track.times_s > 20) & (track.times_s < 50)
-    assert 60 / intervals.values[(intervals.times_s > 10) & (intervals.times_s < 50)].mean() == (
+    covered = (intervals.times_s > 10) & (intervals.times_s < 50)
+    assert 60_000 / intervals.values[covered].mean() == (
         pytest.approx(track.values[inside].mean(), rel=0.06)
     )
 

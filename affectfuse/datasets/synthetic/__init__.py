@@ -5,6 +5,7 @@
 All randomness is drawn into the script, which is plain data; rendering replays it.
 """
 
+from affectfuse.datasets.synthetic.conditions import SyntheticConditions
 from affectfuse.datasets.synthetic.dataset import Synthetic
 from affectfuse.datasets.synthetic.observer import separability
 from affectfuse.datasets.synthetic.parameters import CLASSES, Parameters
@@ -19,6 +20,7 @@ __all__ = [
     "SessionScript",
     "Subject",
     "Synthetic",
+    "SyntheticConditions",
     "Truth",
     "draw_session",
     "read_truth",

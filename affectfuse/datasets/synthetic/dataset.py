@@ -49,6 +49,10 @@ class Synthetic(Dataset):
         workers: processes that render; 0 is one a core, 1 renders in this process.
         session: fields of `Parameters` that differ from their defaults.
 
+    Attributes:
+        seed, workers: as given.
+        subjects: their numbers.
+
     Raises:
         ConfigError: for an unknown field of `session` or a value out of its range.
     """
@@ -75,7 +79,7 @@ class Synthetic(Dataset):
             if number < 1:
                 raise ConfigError(f"{label} is {number}; allowed is a whole number of at least 1.")
         self.seed, self.workers = seed, workers
-        self._subjects = range(first_subject, first_subject + subjects)
+        self.subjects = range(first_subject, first_subject + subjects)
         self._sessions = range(1, sessions + 1)
         self._photo = None if photo is None else Path(photo)
         self._session = dict(session or {})
@@ -118,7 +122,7 @@ class Synthetic(Dataset):
             ) from None
 
     def _recordings(self) -> Iterator[tuple[str, int, int, Path]]:
-        for subject in self._subjects:
+        for subject in self.subjects:
             for session in self._sessions:
                 key = f"sub-{subject:03d}_ses-{session:02d}"
                 yield key, subject, session, self.folder / f"{key}.mp4"
@@ -169,7 +173,7 @@ class Synthetic(Dataset):
     def items(self) -> Sequence[DatasetItem]:
         """Return the recordings with their truths.
 
-        `references` holds 'heart_rate_bpm', 'inter_beat_interval_s', 'respiration_rate_bpm',
+        `references` holds 'heart_rate_bpm', 'beat_interval_ms', 'respiration_rate_per_min',
         'bvp' and 'respiration'; `labels` is empty when no state was planted.
 
         Raises:

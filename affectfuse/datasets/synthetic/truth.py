@@ -35,8 +35,8 @@ class Truth:
         hidden_state: its stretches, labelled 'calm' or 'tense'.
         events: intervals by kind: 'micro_expression', 'macro_expression', 'blink', 'speech' and
             'face_absent'; expressions carry apex and `displacement_iod_percent`.
-        tracks: 'heart_rate_bpm' and 'respiration_rate_bpm' once a second,
-            'inter_beat_interval_s' at each beat, 'bvp' and 'respiration' at 50 Hz.
+        tracks: 'heart_rate_bpm' and 'respiration_rate_per_min' once a second,
+            'beat_interval_ms' at each beat, 'bvp' and 'respiration' at 50 Hz.
     """
 
     script: SessionScript
@@ -88,10 +88,10 @@ def _tracks(script: SessionScript) -> list[Track]:
             mean_heart_rate(beats, seconds, HEART_RATE_WINDOW_S),
             window,
         ),
-        track("inter_beat_interval_s", "s", beats[1:][inside], np.diff(beats)[inside]),
+        track("beat_interval_ms", "ms", beats[1:][inside], 1000.0 * np.diff(beats)[inside]),
         track(
-            "respiration_rate_bpm",
-            "breaths/min",
+            "respiration_rate_per_min",
+            "1/min",
             seconds,
             mean_heart_rate(breaths, seconds, HEART_RATE_WINDOW_S),
             window,
