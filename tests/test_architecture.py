@@ -21,8 +21,9 @@ ORDER = [
     {"signals"},
     {"recording"},
     {"modalities", "datasets", "fusion", "scoring"},  # side by side: they never meet
-    {"extraction"},
+    {"extraction", "caching"},
     {"checkpoint"},
+    {"evaluation"},
     {"training"},
     {"reports"},
     {"pipeline"},

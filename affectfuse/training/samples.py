@@ -10,13 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from affectfuse.containers import Array, Clip, Interval, Target, Tick
-from affectfuse.datasets.base import DatasetItem, Progress
-from affectfuse.errors import DatasetError, did_you_mean
-from affectfuse.extraction import extract_recording
-from affectfuse.fusion.estimator import usable
-from affectfuse.modalities.base import Modality, Recognise
-from affectfuse.training.cache import (
+from affectfuse.caching import (
     Extracted,
     Task,
     digest,
@@ -24,6 +18,12 @@ from affectfuse.training.cache import (
     digest_recording,
     run_tasks,
 )
+from affectfuse.containers import Array, Clip, Interval, Target, Tick
+from affectfuse.datasets.base import DatasetItem, Progress
+from affectfuse.errors import DatasetError, did_you_mean
+from affectfuse.extraction import extract_recording
+from affectfuse.fusion.estimator import one_thread, usable
+from affectfuse.modalities.base import Modality, Recognise
 
 __all__ = ["ClipTable", "SampleCollector", "SampleTable", "label_ticks"]
 
@@ -220,7 +220,7 @@ class SampleCollector:
                 self.skipped[key] = f"cannot read {path}: {error.strerror}"
             else:
                 tasks.append((key, self._cache / f"{name}.safetensors", extract))
-        found, failed = run_tasks(tasks, self._workers, what, self._progress)
+        found, failed = run_tasks(tasks, self._workers, what, self._progress, one_thread)
         self.skipped |= failed
         return found
 

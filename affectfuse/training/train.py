@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
+from affectfuse.caching import available_cores, digest
 from affectfuse.checkpoint import Checkpoint, sample_spec, save_checkpoint
 from affectfuse.config import build, cache_dir
 from affectfuse.datasets.base import Dataset, Progress
@@ -20,7 +20,6 @@ from affectfuse.datasets.splits import Split, hold_out
 from affectfuse.errors import ConfigError, did_you_mean
 from affectfuse.files import write_whole
 from affectfuse.modalities.base import Modality
-from affectfuse.training.cache import digest
 from affectfuse.training.evaluation import FUSED, format_metrics
 from affectfuse.training.fitting import deterministic, torch_threads
 from affectfuse.training.fusion import Fitted, fit_fusion
@@ -101,7 +100,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
         seed=recipe.seed,
     )
     folder = Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples"
-    workers = recipe.workers or _available_cores()
+    workers = recipe.workers or available_cores()
     collector = SampleCollector(modalities, configs, folder, workers, progress)
     with deterministic(recipe.seed), torch_threads(1):
         recognisers, coded = _train_recognisers(
@@ -269,7 +268,3 @@ def _container(node: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(node, resolve=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

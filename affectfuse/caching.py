@@ -9,16 +9,16 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import safetensors.numpy
-import torch
 
 import affectfuse
 from affectfuse.containers import Array
@@ -30,6 +30,7 @@ from affectfuse.versions import EXTRACTION, package_versions
 __all__ = [
     "Extracted",
     "Task",
+    "available_cores",
     "digest",
     "digest_code",
     "digest_recording",
@@ -42,6 +43,11 @@ Task = tuple[str, Path, Callable[[], Extracted]]
 
 _EDGE_BYTES = 1 << 20
 _SOURCES = ("containers.py", "extraction.py", "signals", "recording")
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def digest(facts: Mapping[str, Any]) -> str:
@@ -85,7 +91,11 @@ def digest_code(classes: frozenset[type]) -> str:
 
 
 def run_tasks(
-    tasks: Sequence[Task], workers: int, what: str, progress: Progress | None = None
+    tasks: Sequence[Task],
+    workers: int,
+    what: str,
+    progress: Progress | None = None,
+    start: Callable[[], object] | None = None,
 ) -> tuple[dict[str, Extracted], dict[str, str]]:
     """Return what each task's cached file holds, making first the files that are missing.
 
@@ -94,6 +104,7 @@ def run_tasks(
         workers: processes to run at once; with 1 the tasks run in this process.
         what: named in the progress.
         progress: told how many are done.
+        start: called first in each further process.
 
     Returns:
         what was extracted and, for tasks that failed with an error of the recording, the reason;
@@ -104,7 +115,7 @@ def run_tasks(
     failed: dict[str, str] = {}
     if progress:
         progress(what, len(done), len(tasks))
-    for (name, file, _), reason in _run(missing, workers):
+    for (name, file, _), reason in _run(missing, workers, start):
         extracted = _load(file) if reason is None else None
         if extracted is None:
             failed[name] = reason or "what was extracted could not be read back"
@@ -115,14 +126,17 @@ def run_tasks(
     return {name: done[name] for name, _, _ in tasks if name in done}, failed
 
 
-def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, str | None]]:
+def _run(
+    tasks: Sequence[Task], workers: int, start: Callable[[], object] | None
+) -> Iterator[tuple[Task, str | None]]:
     workers = min(workers, len(tasks))
     if workers <= 1:
         for task in tasks:
             yield task, _make(task[1], task[2])
         return
     # Spawned, not forked: neither torch nor MediaPipe survives a fork with its threads.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start_worker)
+    starting = partial(_start_worker, start)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=starting)
     try:
         futures = {pool.submit(_make, task[1], task[2]): task for task in tasks}
         for future in as_completed(futures):
@@ -136,9 +150,10 @@ def _run(tasks: Sequence[Task], workers: int) -> Iterator[tuple[Task, str | None
         pool.shutdown(cancel_futures=True)
 
 
-def _start_worker() -> None:
+def _start_worker(start: Callable[[], object] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
-    torch.set_num_threads(1)
+    if start:
+        start()
 
 
 def _make(file: Path, extract: Callable[[], Extracted]) -> str | None:

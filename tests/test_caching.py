@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from affectfuse.caching import Extracted, digest, digest_recording, run_tasks
 from affectfuse.errors import RecordingError
-from affectfuse.training.cache import Extracted, digest, digest_recording, run_tasks
 
 
 def squares(number: int) -> Extracted:
