@@ -11,51 +11,25 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import av
 import numpy as np
 
 from affectfuse.containers import AudioBlock, Frame, Observation
 from affectfuse.errors import RecordingError
+from affectfuse.recording.base import Recording, RecordingInfo
 from affectfuse.recording.demuxing import Demuxer
 from affectfuse.recording.images import RgbConverter
-from affectfuse.recording.sources import Kind, Source, open_container, parse_source
+from affectfuse.recording.sources import Source, open_container, parse_source
 
-__all__ = ["Recording", "RecordingInfo", "open_recording"]
+__all__ = ["Recording", "RecordingInfo", "VideoRecording", "open_recording"]
 
 # How far picture and sound may lie apart in the container and still be merged.
 _FILE_LEAD_S = 10.0
 _LIVE_LEAD_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingInfo:
-    """What is known of a recording before it is read.
-
-    Attributes:
-        source: its name, without a password.
-        kind: 'file', 'camera' or 'stream'.
-        duration_s: of the video as its container declares it; NaN when unknown.
-        width: of the upright image, in pixels.
-        height: of the upright image, in pixels.
-        nominal_rate_hz: frames a second as declared, for display only; NaN when unknown.
-        has_audio: whether there is sound, asked for or not.
-        codec: name of the video's codec.
-    """
-
-    source: str
-    kind: Kind
-    duration_s: float
-    width: int
-    height: int
-    nominal_rate_hz: float
-    has_audio: bool
-    codec: str
 
 
 def open_recording(source: str | Path, *, audio: bool = False, replay: bool = False) -> Recording:
@@ -71,11 +45,11 @@ def open_recording(source: str | Path, *, audio: bool = False, replay: bool = Fa
         RecordingError: when it cannot be read or holds no video; says what was found.
     """
     found = parse_source(source)
-    return Recording(found, open_container(found), audio=audio, replay=replay)
+    return VideoRecording(found, open_container(found), audio=audio, replay=replay)
 
 
-class Recording:
-    """An open recording; a context manager. One thread reads it; any thread may call `stop`."""
+class VideoRecording(Recording):
+    """A recording whose frames are decoded from a container, a camera or a stream."""
 
     def __init__(self, source: Source, container: Any, *, audio: bool, replay: bool) -> None:
         self._source, self._container, self._replay = source, container, replay
@@ -120,17 +94,6 @@ class Recording:
             bool(container.streams.audio),
             self._video.codec_context.name,
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Stop and release the source; waits for a read in another thread to end."""

@@ -6,16 +6,15 @@ import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import av
 import av.device
 
 from affectfuse.errors import RecordingError
+from affectfuse.recording.base import Kind
 
-__all__ = ["Kind", "Source", "open_container", "parse_source"]
-
-Kind = Literal["file", "camera", "stream"]
+__all__ = ["Source", "open_container", "parse_source"]
 
 _STREAMS = ("rtsp", "rtsps", "http", "https")
 _OPEN_TIMEOUT_S = 15.0

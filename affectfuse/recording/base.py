@@ -1,0 +1,78 @@
+"""What a recording is, whatever its frames are kept in."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Self
+
+from affectfuse.containers import Observation
+
+__all__ = ["Kind", "Recording", "RecordingInfo"]
+
+Kind = Literal["file", "camera", "stream"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingInfo:
+    """What is known of a recording before it is read.
+
+    Attributes:
+        source: its name, without a password.
+        kind: 'file', 'camera' or 'stream'.
+        duration_s: of the video as its container declares it; NaN when unknown.
+        width: of the upright image, in pixels.
+        height: of the upright image, in pixels.
+        nominal_rate_hz: frames a second as declared, for display only; NaN when unknown.
+        has_audio: whether there is sound, asked for or not.
+        codec: name of the video's codec.
+    """
+
+    source: str
+    kind: Kind
+    duration_s: float
+    width: int
+    height: int
+    nominal_rate_hz: float
+    has_audio: bool
+    codec: str
+
+
+class Recording(ABC):
+    """An open recording; a context manager. One thread reads it; any thread may call `stop`.
+
+    Attributes:
+        info: what is known of it before it is read.
+    """
+
+    info: RecordingInfo
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def observations(self) -> Iterator[Observation]:
+        """Yield the observations, ordered by time; can be read once."""
+
+    @property
+    @abstractmethod
+    def notes(self) -> list[str]:
+        """What went wrong so far, a phrase each."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End `observations` after the one being read; callable from any thread."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop and release the source; waits for a read in another thread to end."""
