@@ -10,6 +10,7 @@ import hashlib
 import inspect
 import json
 import os
+import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
@@ -56,17 +57,25 @@ def digest(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def digest_recording(path: Path) -> str:
-    """Return a digest of a recording: size, time of change, first and last MiB; by file.
+def digest_recording(path: Path, opener: object = None) -> str:
+    """Return a digest of a recording: size and time of change of each file, and some content.
+
+    Of a file that is its first and last MiB, of a folder those of its first and its last file.
+
+    Args:
+        path: a file or a folder.
+        opener: what opens it, if not its path alone; its place on disk then counts too.
 
     Raises:
         OSError: when it cannot be read.
     """
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    found = hashlib.sha256()
+    found = hashlib.sha256(b"" if opener is None else pickle.dumps(opener))
     for file in files:
         facts = file.stat()
         found.update(f"{file.name} {facts.st_size} {facts.st_mtime_ns}".encode())
+        if file not in (files[0], files[-1]):
+            continue
         with file.open("rb") as opened:
             found.update(opened.read(_EDGE_BYTES))
             opened.seek(max(0, facts.st_size - _EDGE_BYTES))
@@ -85,7 +94,7 @@ def digest_code(classes: frozenset[type]) -> str:
     roots += sorted({Path(inspect.getfile(cls)).parent for cls in classes})
     found = hashlib.sha256(json.dumps(package_versions(*EXTRACTION)).encode())
     for root in roots:
-        for file in sorted(root.glob("*.py")) if root.is_dir() else [root]:
+        for file in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
             found.update(file.name.encode() + file.read_bytes())
     return found.hexdigest()
 

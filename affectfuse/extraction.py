@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -17,9 +16,10 @@ from affectfuse.containers import (
     Track,
 )
 from affectfuse.modalities.base import Extractor, Modality, Recognise
+from affectfuse.recording.base import Recording, RecordingSource
 from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.prefetch import prefetch
-from affectfuse.recording.reader import Recording, open_recording
+from affectfuse.recording.reader import open_recording
 
 __all__ = ["FACE_VISIBLE", "FusionClock", "extract", "extract_recording", "observe", "start"]
 
@@ -142,7 +142,7 @@ def observe(
 
 
 def extract_recording(
-    source: str | Path,
+    source: RecordingSource,
     modalities: Mapping[str, Modality],
     *,
     recognise: Mapping[str, Recognise] | None = None,
@@ -151,13 +151,14 @@ def extract_recording(
     """Open a recording, find its faces and extract.
 
     Args:
-        source: a file, camera or stream.
+        source: a file, camera or stream, or a function that opens the recording.
         modalities: by name.
         recognise: the trained recogniser of each modality that has one.
         annotations: known intervals by modality name, see `Modality.extractor`.
     """
     extractors = start(modalities, recognise, annotations)
-    with open_recording(source) as recording, FaceTracker() as faces:
+    opened = source() if callable(source) else open_recording(source)
+    with opened as recording, FaceTracker() as faces:
         yield from extract(observe(recording, modalities.values(), faces), modalities, extractors)
 
 

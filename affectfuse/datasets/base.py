@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from affectfuse.containers import Interval, Target, Track
+from affectfuse.recording.base import Recording, RecordingSource
 
 __all__ = ["Dataset", "DatasetItem", "Progress"]
 
@@ -25,12 +26,14 @@ class DatasetItem:
     Attributes:
         key: unique in the data set, stable between runs.
         subject: who is recorded; splits never put one subject on both sides.
-        path: the recording.
+        path: the recording: a file, or a folder of images.
         labels: the Target's classes over time, as intervals labelled with a class name.
         annotations: known intervals by modality name (coded micro-expressions), from which clips
             for its recogniser are cut.
         references: true or reference tracks by name (heart rate of a chest strap), for evaluation.
         attributes: further facts to break results down by (skin tone, condition, source).
+        opener: opens the recording where `path` alone does not say how (images, arrays, timestamps
+            beside the video); can be pickled.
     """
 
     key: str
@@ -40,6 +43,22 @@ class DatasetItem:
     annotations: Mapping[str, tuple[Interval, ...]] = field(default_factory=dict)
     references: Mapping[str, Track] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
+    opener: Callable[[], Recording] | None = None
+
+    @property
+    def source(self) -> RecordingSource:
+        """What `extract_recording` reads."""
+        return self.opener or self.path
+
+    def open(self) -> Recording:
+        """Open the recording for reading, once.
+
+        Raises:
+            RecordingError: when it cannot be read.
+        """
+        from affectfuse.recording.reader import open_recording  # PyAV is slow to load
+
+        return self.opener() if self.opener is not None else open_recording(self.path)
 
 
 class Dataset(ABC):
@@ -47,12 +66,13 @@ class Dataset(ABC):
 
     Attributes:
         name: of the data set.
-        target: what its labels say.
+        target: what its labels say; None when it has none (then it is for evaluation only, or for
+            encoders that learn from its references).
         provenance: one sentence for every output of a model trained on it: who was seen.
     """
 
     name: str
-    target: Target
+    target: Target | None
     provenance: str
 
     def prepare(self, progress: Progress | None = None) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from affectfuse.containers import Observation
 
-__all__ = ["Kind", "Recording", "RecordingInfo"]
+__all__ = ["Kind", "Recording", "RecordingInfo", "RecordingSource"]
 
 Kind = Literal["file", "camera", "stream"]
 
@@ -76,3 +77,7 @@ class Recording(ABC):
     @abstractmethod
     def close(self) -> None:
         """Stop and release the source; waits for a read in another thread to end."""
+
+
+RecordingSource = str | Path | Callable[[], Recording]
+"""A name that `open_recording` knows, or a function that opens the recording."""

@@ -24,6 +24,7 @@ from affectfuse.errors import DatasetError, did_you_mean
 from affectfuse.extraction import extract_recording
 from affectfuse.fusion.estimator import one_thread, usable
 from affectfuse.modalities.base import Modality, Recognise
+from affectfuse.recording.base import RecordingSource
 
 __all__ = ["ClipTable", "SampleCollector", "SampleTable", "label_ticks"]
 
@@ -156,8 +157,8 @@ class SampleCollector:
             "reading samples",
             {
                 item.key: (
-                    item.path,
-                    partial(_extract_ticks, item.path, self._modalities, dict(recognise or {})),
+                    item,
+                    partial(_extract_ticks, item.source, self._modalities, dict(recognise or {})),
                     facts,
                 )
                 for item in items
@@ -188,9 +189,9 @@ class SampleCollector:
         for key, item in coded.items():
             intervals = item.annotations[modality]
             _check_labels(key, intervals, target)
-            extract = partial(_extract_clips, item.path, built, intervals, target.classes)
+            extract = partial(_extract_clips, item.source, built, intervals, target.classes)
             written = [(i.onset_s, i.apex_s, i.offset_s, i.label) for i in intervals]
-            sources[key] = (item.path, extract, {"annotations": written})
+            sources[key] = (item, extract, {"annotations": written})
         found = self._run("reading clips", sources, [modality])
         arrays = [found[key]["arrays"] for key in found if len(found[key]["labels"])]
         if not arrays:
@@ -204,7 +205,7 @@ class SampleCollector:
     def _run(
         self,
         what: str,
-        sources: Mapping[str, tuple[Path, partial[Extracted], Mapping[str, Any]]],
+        sources: Mapping[str, tuple[DatasetItem, partial[Extracted], Mapping[str, Any]]],
         names: Sequence[str],
     ) -> dict[str, Extracted]:
         common = {
@@ -213,11 +214,12 @@ class SampleCollector:
             "code": digest_code(frozenset(type(self._modalities[name]) for name in names)),
         }
         tasks: list[Task] = []
-        for key, (path, extract, facts) in sources.items():
+        for key, (item, extract, facts) in sources.items():
             try:
-                name = digest({**common, **facts, "recording": digest_recording(path)})
+                recording = digest_recording(item.path, item.opener)
+                name = digest({**common, **facts, "recording": recording})
             except OSError as error:
-                self.skipped[key] = f"cannot read {path}: {error.strerror}"
+                self.skipped[key] = f"cannot read {item.path}: {error.strerror}"
             else:
                 tasks.append((key, self._cache / f"{name}.safetensors", extract))
         found, failed = run_tasks(tasks, self._workers, what, self._progress, one_thread)
@@ -256,9 +258,9 @@ def _check_labels(key: str, intervals: Iterable[Interval], target: Target) -> No
 
 
 def _extract_ticks(
-    path: Path, modalities: Mapping[str, Modality], recognise: Mapping[str, Recognise]
+    source: RecordingSource, modalities: Mapping[str, Modality], recognise: Mapping[str, Recognise]
 ) -> Extracted:
-    readings = extract_recording(path, modalities, recognise=recognise)
+    readings = extract_recording(source, modalities, recognise=recognise)
     ticks = [reading for reading in readings if isinstance(reading, Tick)]
     rows: Extracted = {"times_s": np.array([tick.time_s for tick in ticks], np.float64)}
     for name, modality in modalities.items():
@@ -275,10 +277,13 @@ def _extract_ticks(
 
 
 def _extract_clips(
-    path: Path, modality: Modality, intervals: Sequence[Interval], classes: Sequence[str]
+    source: RecordingSource,
+    modality: Modality,
+    intervals: Sequence[Interval],
+    classes: Sequence[str],
 ) -> Extracted:
     name = modality.name
-    readings = extract_recording(path, {name: modality}, annotations={name: intervals})
+    readings = extract_recording(source, {name: modality}, annotations={name: intervals})
     clips = [r for r in readings if isinstance(r, Clip) and np.isfinite(r.array).all()]
     return {
         "arrays": np.stack([c.array for c in clips]) if clips else np.zeros(0, np.float32),

@@ -15,9 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from affectfuse.caching import available_cores, digest
 from affectfuse.checkpoint import Checkpoint, sample_spec, save_checkpoint
 from affectfuse.config import build, cache_dir
+from affectfuse.containers import Target
 from affectfuse.datasets.base import Dataset, Progress
 from affectfuse.datasets.splits import Split, hold_out
-from affectfuse.errors import ConfigError, did_you_mean
+from affectfuse.errors import ConfigError, DatasetError, did_you_mean
 from affectfuse.files import write_whole
 from affectfuse.modalities.base import Modality
 from affectfuse.training.evaluation import FUSED, format_metrics
@@ -91,6 +92,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     coaching = _settings(recipe, "recogniser_training", RecogniserSettings)
     fusion = _container(recipe.fusion)
     dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
+    target = _target(dataset)
     dataset.prepare(progress)
     items = dataset.items()
     split = hold_out(
@@ -108,7 +110,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
         )
         table = collector.samples(
             items,
-            dataset.target,
+            target,
             recognise={name: trained.recognise for name, trained in recognisers.items()},
             recogniser_digest=digest(
                 {name: trained.recognise.digest() for name, trained in recognisers.items()}
@@ -116,13 +118,13 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
             settle_s=recipe.settle_s,
         )
         fitted = fit_fusion(
-            table, split, modalities, fusion, dataset.target, settings, recipe.seed, progress
+            table, split, modalities, fusion, target, settings, recipe.seed, progress
         )
     checkpoint = Checkpoint(
         modality_configs=configs,
         sample_specs={name: sample_spec(modality) for name, modality in modalities.items()},
         fusion_config=fusion,
-        target=dataset.target,
+        target=target,
         class_prior=fitted.class_prior,
         temperature=fitted.temperatures[FUSED],
         modality_temperatures={n: t for n, t in fitted.temperatures.items() if n != FUSED},
@@ -198,6 +200,15 @@ def _check_keys(recipe: DictConfig) -> None:
         if side not in ("validation", "test"):
             advice = did_you_mean(str(side), ("validation", "test"))
             raise ConfigError(f"unknown key 'split.{side}'. {advice}")
+
+
+def _target(dataset: Dataset) -> Target:
+    if dataset.target is None:
+        raise DatasetError(
+            f"the data set '{dataset.name}' labels no state, so that no fused model can be trained "
+            "on it: name one that has a target, such as dataset=synthetic."
+        )
+    return dataset.target
 
 
 def _build_modalities(
