@@ -1,8 +1,4 @@
-"""Remote photoplethysmography: from the mean colours of skin to the pulse.
-
-One function a method over (time, channel) arrays of mean R, G, B. As published, the methods follow
-the *reflected light*, which falls when blood volume rises: a `bvp` waveform is their negative.
-"""
+"""POS: the plane orthogonal to the skin tone."""
 
 from __future__ import annotations
 
@@ -11,25 +7,12 @@ import numpy as np
 from affectfuse.containers import Array
 from affectfuse.signals.filters import moving_sum
 
-__all__ = ["green", "pos", "windows_covering"]
+__all__ = ["pos", "windows_covering"]
 
-POS_PROJECTION = np.array([[0.0, 1.0, -1.0], [-2.0, 1.0, 1.0]])
-
-
-def green(rgb: Array) -> Array:
-    """GREEN: the green channel over its mean, minus 1 (AC/DC).
-
-    Shape: (time, channel) -> (time,); NaN stays NaN.
-
-    Reference:
-        Verkruysse, Svaasand, Nelson (2008), Remote plethysmographic imaging using ambient light,
-        Optics Express 16(26). DOI 10.1364/OE.16.021434. Deviation: divided by the mean.
-    """
-    values = rgb[:, 1]
-    known = np.isfinite(values)
-    mean = values[known].mean() if known.any() else np.nan
-    ratio: Array = values / mean - 1.0
-    return ratio
+_PROJECTION = np.array([[0.0, 1.0, -1.0], [-2.0, 1.0, 1.0]])
+# The covariances of three channels, each pair once, and the variance of S1 and S2 as sums of them.
+_LEFT, _RIGHT = np.array([0, 1, 2, 0, 0, 1]), np.array([0, 1, 2, 1, 2, 2])
+_VARIANCE = _PROJECTION[:, _LEFT] * _PROJECTION[:, _RIGHT] * np.array([1, 1, 1, 2, 2, 2])
 
 
 def pos(rgb: Array, sampling_rate_hz: float, window_s: float = 1.6) -> Array:
@@ -59,32 +42,29 @@ def pos(rgb: Array, sampling_rate_hz: float, window_s: float = 1.6) -> Array:
     """
     length = round(window_s * sampling_rate_hz)
     known = np.asarray(np.isfinite(rgb).all(axis=1))
-    if not known.any():
-        return np.full(len(rgb), np.nan)
-    centre = rgb[known].mean(axis=0)
-    shifted = np.where(known[:, None], rgb - centre, 0.0)
     whole = moving_sum(known.astype(float), length) > length - 0.5
     if not whole.any():
         return np.full(len(rgb), np.nan)
+    colour = np.where(known[:, None], rgb, 0.0)
+    centre = colour.sum(axis=0) / known.sum()
+    shifted = np.where(known[:, None], rgb - centre, 0.0)
 
-    offset = moving_sum(shifted, length) / length
-    mean = np.where(whole[:, None], centre + offset, 1.0)
-    with np.errstate(divide="ignore"):
-        project = POS_PROJECTION / np.where(mean == 0.0, np.inf, mean)[:, None, :]
-    products = moving_sum(shifted[:, :, None] * shifted[:, None, :], length) / length
-    covariance = products - offset[:, :, None] * offset[:, None, :]
-    variance = np.maximum(np.einsum("wpc,wcd,wpd->wp", project, covariance, project), 0.0)
+    products = shifted[:, _LEFT] * shifted[:, _RIGHT]
+    moments = moving_sum(np.hstack([shifted, products]), length) / length
+    offset = moments[:, :3]
+    mean = centre + offset
+    scale = np.where(whole[:, None] & (mean != 0.0), 1.0 / np.where(mean != 0.0, mean, 1.0), 0.0)
+    covariance = moments[:, 3:] - offset[:, _LEFT] * offset[:, _RIGHT]
+    variance = np.maximum(covariance * scale[:, _LEFT] * scale[:, _RIGHT] @ _VARIANCE.T, 0.0)
     constant = variance[:, 1] <= 1e-20
     ratio = np.sqrt(variance[:, 0] / np.where(constant, 1.0, variance[:, 1]))
     ratio[constant] = 0.0
-    coefficients = (project[:, 0] + ratio[:, None] * project[:, 1]) * whole[:, None]
 
-    edge = [(length - 1, length - 1), (0, 0)]
-    summed = moving_sum(np.pad(coefficients, edge), length)
-    covered = windows_covering(known, length) > 0
-    pulse: Array = np.where(
-        covered, np.einsum("tc,tc->t", summed, np.where(known[:, None], rgb, 0)), np.nan
-    )
+    padded = np.zeros((len(rgb) + length - 1, 4))
+    padded[length - 1 : len(rgb), :3] = (_PROJECTION[0] + ratio[:, None] * _PROJECTION[1]) * scale
+    padded[length - 1 : len(rgb), 3] = whole
+    summed = moving_sum(padded, length)
+    pulse: Array = np.where(summed[:, 3] > 0.5, (summed[:, :3] * colour).sum(axis=1), np.nan)
     return pulse
 
 
