@@ -5,8 +5,9 @@ A config names its class and lists every parameter of its constructor:
     target: affectfuse.modalities.heart_rate.HeartRate
     window_s: 10.0
 
-A slot (modality, dataset, fusion, protocol) is a folder of such configs. A recipe names one config
-a slot and a list of them for `modalities`; every key that ends in `_dataset` is a data set too.
+A slot (modality, dataset, fusion, protocol, evaluation) is a folder of such configs. A recipe names
+one config a slot and a list of them for `modalities`; every key that ends in `_dataset` is a data
+set too.
 A third-party package joins a slot through the entry-point group `affectfuse.<slot>`: its name
 becomes the config's name, its value is the class, and the config is the package's
 `configs/<slot folder>/<name>.yaml`, or, without one, the class's defaults.
@@ -50,11 +51,12 @@ SLOTS = {
     "dataset": "dataset",
     "fusion": "fusion",
     "protocol": "protocol",
+    "evaluation": "evaluation",
 }
 """A recipe's key for a slot, and the folder its configs lie in."""
 
 _GROUPS = {"modality": "modalities", "dataset": "datasets", "fusion": "fusion"}
-_GROUPS["protocol"] = "protocols"
+_GROUPS |= {"protocol": "protocols", "evaluation": "evaluations"}
 _custom: list[str] = []
 
 

@@ -1,0 +1,130 @@
+"""Error against confidence: does the confidence say when an estimate can be relied on?
+
+The confidence of a heart rate means the probability that it is at most 3 bpm off.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from affectfuse.containers import Array
+from affectfuse.evaluation.base import Pairs
+
+__all__ = ["FAR_BPM", "HIT_BPM", "NEAR_BPM", "Bin", "auroc", "ece", "reliability", "risk_coverage"]
+
+HIT_BPM = 3.0
+"""An error of at most this is what the confidence is the probability of."""
+
+NEAR_BPM, FAR_BPM = 2.0, 5.0
+"""AUROC tells errors above FAR_BPM from errors of at most NEAR_BPM; those between are left out."""
+
+_BINS = 10
+
+
+def auroc(pairs: Pairs, weights: Array) -> float:
+    """Return the probability that a near estimate is more confident than a far one, ties half.
+
+    NaN when there is none of either kind.
+    """
+    order = pairs.by_confidence[::-1]  # least confident first
+    error, score = np.abs(pairs.error_bpm[order]), pairs.confidence[order]
+    near = weights[order] * (error <= NEAR_BPM)
+    far = weights[order] * (error > FAR_BPM)
+    if near.sum() <= 0.0 or far.sum() <= 0.0:
+        return math.nan
+    tie = np.concatenate([[0], np.cumsum(np.diff(score) > 0.0)])
+    near_at, far_at = np.bincount(tie, near), np.bincount(tie, far)
+    below = np.cumsum(far_at) - 0.5 * far_at
+    return float(near_at @ below) / float(near.sum() * far.sum())
+
+
+def _parts(pairs: Pairs) -> list[Array]:
+    """Return the rows of each bin: equal counts, least confident first."""
+    order = pairs.by_confidence[::-1]
+    return [part for part in np.array_split(order, _BINS) if len(part)]
+
+
+def _bin(pairs: Pairs, rows: Array, weights: Array) -> tuple[float, float, float]:
+    """Return total weight, mean confidence and share within HIT_BPM of some rows."""
+    w = weights[rows]
+    total = float(w.sum())
+    if total <= 0.0:
+        return 0.0, math.nan, math.nan
+    hit = np.abs(pairs.error_bpm[rows]) <= HIT_BPM
+    return total, float(w @ pairs.confidence[rows]) / total, float(w @ hit) / total
+
+
+def ece(pairs: Pairs, weights: Array) -> float:
+    """Return the expected calibration error of 'at most 3 bpm off', over ten bins of equal mass.
+
+    The mean over estimates of |share within 3 bpm - mean confidence| of their bin. The bins are cut
+    by unweighted counts. NaN with fewer estimates than bins. It is never below its own noise: with
+    few independent estimates a perfect confidence has an ECE above 0.
+    Reference: Nixon et al. 2019, arXiv:1904.01685.
+    """
+    if np.count_nonzero(pairs.covered) < _BINS:
+        return math.nan
+    bins = [_bin(pairs, rows, weights) for rows in _parts(pairs)]
+    total = sum(mass for mass, _, _ in bins)
+    if total <= 0.0:
+        return math.nan
+    return sum(mass * abs(hit - mean) for mass, mean, hit in bins if mass > 0.0) / total
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bin of the reliability plot.
+
+    Attributes:
+        rows: how many estimates.
+        confidence: their mean confidence.
+        share: of them at most 3 bpm off.
+        low, high: interval of the share.
+    """
+
+    rows: int
+    confidence: float
+    share: float
+    low: float
+    high: float
+
+
+def reliability(pairs: Pairs, draws: Array) -> list[Bin]:
+    """Return the share within 3 bpm by confidence, in ten bins of equal count.
+
+    Args:
+        pairs: of all recordings.
+        draws: (draw, subject) how often each subject was drawn; empty gives no intervals.
+    """
+    found = []
+    for rows in _parts(pairs):
+        _, confidence, share = _bin(pairs, rows, np.ones(len(pairs)))
+        hit = (np.abs(pairs.error_bpm[rows]) <= HIT_BPM).astype(float)
+        subjects = pairs.subject_index[rows]
+        count = draws.shape[1]
+        mass = draws @ np.bincount(subjects, minlength=count)
+        hits = draws @ np.bincount(subjects, hit, minlength=count)
+        shares = hits[mass > 0.0] / mass[mass > 0.0]
+        low, high = np.percentile(shares, [2.5, 97.5]) if len(shares) else (math.nan, math.nan)
+        found.append(Bin(len(rows), confidence, share, float(low), float(high)))
+    return found
+
+
+def risk_coverage(pairs: Pairs, points: int = 200) -> tuple[Array, Array]:
+    """Return coverage and MAE of the most confident estimates, from few to all (point,).
+
+    Coverage is of all rows that count, so the curve ends where estimates end. Estimates of equal
+    confidence enter together.
+    """
+    order = pairs.by_confidence
+    if not len(order):
+        return np.zeros(0), np.zeros(0)
+    score = pairs.confidence[order]
+    ends = np.append(np.flatnonzero(np.diff(score) != 0.0), len(order) - 1)
+    if len(ends) > points:
+        ends = ends[np.unique(np.linspace(0, len(ends) - 1, points).round().astype(int))]
+    running = np.cumsum(np.abs(pairs.error_bpm[order])) / np.arange(1, len(order) + 1)
+    return (ends + 1) / len(pairs), running[ends]

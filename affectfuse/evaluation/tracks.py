@@ -1,0 +1,85 @@
+"""The heart-rate tracks of a data set's recordings, through the one streaming path, cached."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectfuse.caching import Extracted, Task, digest, digest_code, digest_recording, run_tasks
+from affectfuse.containers import Track
+from affectfuse.datasets.base import DatasetItem, Progress
+from affectfuse.extraction import extract_recording
+from affectfuse.modalities.base import Modality
+
+__all__ = ["TRACKS", "collect_tracks"]
+
+TRACKS = {"heart_rate_bpm": "bpm", "bvp": "AC/DC"}
+"""The tracks that are kept, and their units."""
+
+
+def collect_tracks(
+    items: Sequence[DatasetItem],
+    modality: Modality,
+    config: Mapping[str, Any],
+    folder: Path,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> tuple[dict[str, dict[str, Track]], dict[str, str]]:
+    """Return the tracks that a modality's extractor yields, by recording and by name.
+
+    Args:
+        items: the recordings.
+        modality: that yields `heart_rate_bpm` and `bvp`.
+        config: its config, part of what cached tracks are found by.
+        folder: of the cached tracks; an interrupted run goes on from them.
+        workers: processes that extract at once.
+        progress: told how many recordings are done.
+
+    Returns:
+        the tracks; and, by recording, why one could not be read.
+    """
+    common = {
+        "what": "heart rate tracks",
+        "modality": config,
+        "code": digest_code(frozenset({type(modality)})),
+    }
+    tasks: list[Task] = []
+    failed: dict[str, str] = {}
+    for item in items:
+        try:
+            name = digest({**common, "recording": digest_recording(item.path)})
+        except OSError as error:
+            failed[item.key] = f"cannot read {item.path}: {error.strerror}"
+        else:
+            extract = partial(_extract, item.path, modality)
+            tasks.append((item.key, folder / f"{name}.safetensors", extract))
+    found, broken = run_tasks(tasks, workers, "reading heart rates", progress)
+    return {key: _tracks(extracted) for key, extracted in found.items()}, failed | broken
+
+
+def _extract(path: Path, modality: Modality) -> Extracted:
+    parts: dict[str, list[Track]] = defaultdict(list)
+    for reading in extract_recording(path, {modality.name: modality}):
+        if isinstance(reading, Track) and reading.name in TRACKS:
+            parts[reading.name].append(reading)
+    extracted: Extracted = {}
+    for name in TRACKS:
+        for column in ("times_s", "values", "quality"):
+            arrays = [getattr(part, column) for part in parts[name]]
+            extracted[f"{name}.{column}"] = np.concatenate([np.zeros(0), *arrays])
+    return extracted
+
+
+def _tracks(extracted: Extracted) -> dict[str, Track]:
+    def track(name: str, unit: str) -> Track:
+        times_s, values, quality = (
+            extracted[f"{name}.{column}"] for column in ("times_s", "values", "quality")
+        )
+        return Track(name, unit, times_s, values, quality)
+
+    return {name: track(name, unit) for name, unit in TRACKS.items()}
