@@ -18,8 +18,9 @@ class Demuxer:
     Packets of the other streams wait meanwhile, compressed.
 
     Args:
-        container: PyAV's.
+        packets: of the container, in its order.
         streams: which of its streams to decode.
+        start_s: when the container starts, None when it does not say.
         lead_s: how far one stream's packets may run ahead while another's are waited for.
 
     Attributes:
@@ -27,21 +28,27 @@ class Demuxer:
         error: what ended the reading before its proper end, or None.
     """
 
-    def __init__(self, container: Any, streams: list[Any], lead_s: float) -> None:
+    def __init__(
+        self, packets: Iterator[Any], streams: list[Any], start_s: Fraction | None, lead_s: float
+    ) -> None:
         self.damaged = 0
         self.error: Exception | None = None
         self._lead_s = lead_s
-        self._packets = container.demux(*streams)
+        self._packets = packets
         self._waiting: dict[int, deque[Any]] = {stream.index: deque() for stream in streams}
-        start = container.start_time
-        self._start = None if start is None else Fraction(start, av.time_base)
+        self._start_s, self._begun = start_s, False
 
     def time_s(self, item: Any) -> float:
-        """Return when a frame or block begins, in seconds from the start of the recording."""
-        moment = item.pts * item.time_base
-        if self._start is None:
-            self._start = moment
-        seconds = float(moment - self._start)
+        """Return when a frame or block begins, in seconds from the start of the recording.
+
+        That is where the container says it starts, or the first item asked for if it is earlier:
+        of an RTSP stream FFmpeg takes the packet that came first, which may be shown later.
+        """
+        moment_s = item.pts * item.time_base
+        if not self._begun:
+            self._begun = True
+            self._start_s = moment_s if self._start_s is None else min(self._start_s, moment_s)
+        seconds = float(moment_s - self._start_s)
         return 0.0 if abs(seconds) < 1e-6 else seconds  # a container's start is in microseconds
 
     def decoded(self, stream: Any) -> Iterator[Any]:

@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,11 @@ import numpy as np
 
 from affectfuse.containers import AudioBlock, Frame, Observation
 from affectfuse.errors import RecordingError
+from affectfuse.recording import sources
 from affectfuse.recording.base import Recording, RecordingInfo
 from affectfuse.recording.demuxing import Demuxer
 from affectfuse.recording.images import RgbConverter
+from affectfuse.recording.live import LivePackets
 from affectfuse.recording.sources import Source, open_container, parse_source
 
 __all__ = ["Recording", "RecordingInfo", "VideoRecording", "open_recording"]
@@ -30,6 +33,7 @@ __all__ = ["Recording", "RecordingInfo", "VideoRecording", "open_recording"]
 # How far picture and sound may lie apart in the container and still be merged.
 _FILE_LEAD_S = 10.0
 _LIVE_LEAD_S = 1.0
+_SILENCE_MARGIN_S = 0.5
 
 
 def open_recording(source: str | Path, *, audio: bool = False, replay: bool = False) -> Recording:
@@ -52,12 +56,13 @@ class VideoRecording(Recording):
     """A recording whose frames are decoded from a container, a camera or a stream."""
 
     def __init__(self, source: Source, container: Any, *, audio: bool, replay: bool) -> None:
-        self._source, self._container, self._replay = source, container, replay
+        self._source, self._replay = source, replay
         self._stopped = threading.Event()
         self._reading = threading.Lock()
         self._untimed = self._disordered = self._late = self._dropped = 0
         self._last_s = self._end_s = -math.inf
         self._complete = False
+        self._close = container.close
         try:
             self._video = _video_stream(source, container)
             # Decoding several frames at once is faster (1080p on two cores: 500 for 340 frames/s)
@@ -65,21 +70,23 @@ class VideoRecording(Recording):
             self._video.thread_type = "AUTO" if source.kind == "file" else "SLICE"
             self._audio = container.streams.best("audio") if audio else None
             streams = [stream for stream in (self._video, self._audio) if stream is not None]
-            lead_s = _FILE_LEAD_S if source.kind == "file" else _LIVE_LEAD_S
-            self._demuxer = Demuxer(container, streams, lead_s)
+            start = container.start_time
+            start_s = None if start is None else Fraction(start, av.time_base)
+            if source.kind == "file":
+                packets, lead_s = container.demux(*streams), _FILE_LEAD_S
+            else:
+                # FFmpeg's own limit comes first: it also gives the frames that it still holds.
+                silence_s = sources.READ_TIMEOUT_S + _SILENCE_MARGIN_S
+                packets = LivePackets(container, streams, self._stopped, silence_s)
+                self._close, lead_s = packets.close, _LIVE_LEAD_S
+            self._demuxer = Demuxer(packets, streams, start_s, lead_s)
             self._rgb = RgbConverter(self._video.sample_aspect_ratio)
             frames = self._decoded_frames()
             first = next((frame for frame in frames if frame is not None), None)
             if first is None:
-                raise RecordingError(
-                    f"the frames of '{source.label}' have no timestamps; put them into a container "
-                    "such as .mp4 or .mkv."
-                    if self._untimed
-                    else f"'{source.label}' gives no frame that can be decoded; copy or record it "
-                    "again."
-                )
+                raise RecordingError(self._why_no_frame())
         except BaseException:
-            container.close()
+            self._close()
             raise
         self._first_s = first.time_s
         self._frames = chain([first], frames)
@@ -99,7 +106,7 @@ class VideoRecording(Recording):
         """Stop and release the source; waits for a read in another thread to end."""
         self.stop()
         with self._reading:
-            self._container.close()
+            self._close()
 
     def stop(self) -> None:
         """End `observations` after the one being read; callable from any thread."""
@@ -114,6 +121,8 @@ class VideoRecording(Recording):
                 if self._stopped.is_set():
                     return
                 observation = next(merged, None)
+            if observation is None and self._stopped.is_set():
+                return
             if observation is None:
                 self._complete = True
                 return
@@ -138,7 +147,7 @@ class VideoRecording(Recording):
         return [*notes, *self._ending()] if self._complete else notes
 
     def _ending(self) -> Iterator[str]:
-        """Say so when the recording ended before it should have."""
+        """Say so when the recording ended before it should have, or when that cannot be known."""
         end_s, length_s = self._end_s, self.info.duration_s
         missing_s = length_s - (end_s - self._first_s)
         if self._source.kind == "file" and missing_s > max(0.25, 0.001 * length_s):
@@ -147,10 +156,27 @@ class VideoRecording(Recording):
                 "truncated; results end there"
             )
         elif self._demuxer.error is not None:
-            reason = getattr(self._demuxer.error, "strerror", None) or self._demuxer.error
-            if isinstance(self._demuxer.error, av.error.ExitError):
-                reason = "no more data came"
-            yield f"reading broke off at {end_s:.1f} s ({reason}); results end there"
+            yield f"reading broke off at {end_s:.1f} s ({self._reason()}); results end there"
+        elif self._source.kind != "file" and math.isnan(length_s):
+            yield f"the {self._source.kind} ended by itself at {end_s:.1f} s; results end there"
+
+    def _why_no_frame(self) -> str:
+        label = self._source.label
+        if self._untimed:
+            return (
+                f"the frames of '{label}' have no timestamps; put them into a container such as "
+                ".mp4 or .mkv."
+            )
+        if self._source.kind == "file":
+            return f"'{label}' gives no frame that can be decoded; copy or record it again."
+        why = "it ended" if self._demuxer.error is None else self._reason()
+        return f"'{label}' gives no frame ({why}); check that another program can show it."
+
+    def _reason(self) -> str:
+        error = self._demuxer.error
+        if isinstance(error, av.error.ExitError):
+            return "no more data came"
+        return getattr(error, "strerror", None) or str(error)
 
     def _decoded_frames(self) -> Iterator[Frame | None]:
         for decoded in self._demuxer.decoded(self._video):
@@ -161,6 +187,8 @@ class VideoRecording(Recording):
             elif (time_s := self._demuxer.time_s(decoded)) <= self._last_s:
                 self._disordered += 1
             else:
+                if self._source.kind != "file" and math.isinf(self._last_s):
+                    self._untimed = 0  # FFmpeg times an RTSP stream's frames from the second on
                 self._count_dropped(time_s)
                 self._last_s = time_s
                 self._end_s = time_s + float((decoded.duration or 0) * decoded.time_base)

@@ -1,28 +1,20 @@
+"""Reading a recording: its times, colours, orientation and sound are the source's own."""
+
 from __future__ import annotations
 
-import functools
 import gc
-import http.server
 import math
 import threading
 import time
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from recording.videos import picture, write_sound, write_video
+from recording.videos import frames_of, picture, write_video
 
 from affectfuse.containers import AudioBlock, Frame
-from affectfuse.errors import RecordingError
-from affectfuse.recording import reader, sources
-from affectfuse.recording.reader import Recording, open_recording
-from affectfuse.recording.sources import Source
-
-
-def frames_of(recording: Recording) -> list[Frame]:
-    return [seen for seen in recording.observations() if isinstance(seen, Frame)]
+from affectfuse.recording.reader import open_recording
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -174,194 +166,6 @@ def test_sound_that_lies_far_behind_the_picture_is_not_waited_for(tmp_path: Path
         (note,) = recording.notes
     assert [type(observation) for observation in seen] == [Frame] * 120
     assert "came too late to be merged" in note
-
-
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
-def test_truncated_video_gives_what_is_there_and_a_note(tmp_path: Path, suffix: str) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (120, 64, 96, 3), np.uint8)
-    whole = write_video(
-        tmp_path / f"whole{suffix}",
-        np.arange(120) / 30,
-        images=list(noise),
-        options={"movflags": "faststart"} if suffix == ".mp4" else None,
-    )
-    cut = tmp_path / f"cut{suffix}"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
-    with open_recording(cut) as recording:
-        frames = frames_of(recording)
-        (note,) = [note for note in recording.notes if "breaks off" in note]
-    assert 40 < len(frames) < 70
-    assert f"breaks off at {frames[-1].time_s + 1 / 30:.1f} s of 4.0 s" in note
-    assert "truncated" in note
-    with open_recording(whole) as recording:
-        assert len(frames_of(recording)) == 120
-        assert recording.notes == []
-
-
-def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, (60, 64, 96, 3), np.uint8)
-    path = write_video(tmp_path / "clip.mp4", np.arange(60) / 30, images=list(noise))
-    data = bytearray(path.read_bytes())
-    middle = data.index(b"mdat") + len(data) // 2
-    data[middle : middle + 4000] = b"\x55" * 4000
-    path.write_bytes(data)
-    with open_recording(path) as recording:
-        frames = frames_of(recording)
-        notes = recording.notes
-    assert 50 < len(frames) < 60
-    assert frames[-1].time_s > 1.9
-    assert len(notes) == 1
-    assert "damaged" in notes[0]
-
-
-def test_timestamps_that_go_back_are_left_out(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "clip.ts", np.arange(30) / 30)
-    path.write_bytes(path.read_bytes() * 2)
-    with open_recording(path) as recording:
-        times_s = [frame.time_s for frame in frames_of(recording)]
-        assert recording.notes == ["30 frames whose timestamps repeat or go back: left out"]
-    assert np.allclose(times_s, np.arange(30) / 30, atol=2e-3)
-
-
-def text(path: Path) -> None:
-    path.write_text("this is a letter\n" * 50)
-
-
-def letter(path: Path) -> None:
-    text(path.with_suffix(".txt"))
-
-
-def no_index(path: Path) -> None:
-    data = write_video(path).read_bytes()
-    path.write_bytes(data[: data.index(b"moov") - 4])
-
-
-@pytest.mark.parametrize(
-    ("make", "name", "said"),
-    [
-        (text, "clip.mp4", "is not a video"),
-        (letter, "clip.txt", "no video"),
-        (Path.touch, "clip.mp4", "is empty"),
-        (Path.mkdir, "clip.mp4", "is a folder"),
-        (lambda path: None, "clip.mp4", "does not exist"),
-        (write_sound, "clip.m4a", r"only sound \(aac\)"),
-        (write_video, "clip.h264", "no timestamps"),
-        (no_index, "clip.mp4", "incomplete.*index.*'moov'"),
-    ],
-)
-def test_what_is_no_recording(tmp_path: Path, make, name: str, said: str) -> None:
-    path = tmp_path / name
-    make(path)
-    with pytest.raises(RecordingError, match=said) as caught:
-        open_recording(path)
-    assert "\n" not in str(caught.value)
-    assert name in str(caught.value)
-
-
-def test_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = write_video(tmp_path / "clip.mp4")
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(RecordingError, match=r"permission denied.*rights"):
-        open_recording(path)
-
-
-@pytest.mark.parametrize("name", ["camera:97", "/dev/video97"])
-def test_camera_that_is_not_there(name: str) -> None:
-    with pytest.raises(RecordingError, match=r"there is no '.*97'.*Cameras on this machine"):
-        open_recording(name)
-
-
-def test_unknown_kind_of_address() -> None:
-    with pytest.raises(RecordingError, match="'ftp://' addresses are not read"):
-        open_recording("ftp://example.org/clip.mp4")
-
-
-def test_stream_that_does_not_answer_hides_the_password() -> None:
-    with pytest.raises(RecordingError, match=r"'rtsp://127.0.0.1:9/live' cannot be opened") as it:
-        open_recording("rtsp://user:secret@127.0.0.1:9/live")
-    assert "secret" not in str(it.value)
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    handler = functools.partial(Quiet, directory=str(tmp_path))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_http_stream_equals_the_file(tmp_path: Path, served: str) -> None:
-    path = write_video(tmp_path / "clip.mkv", np.arange(20) / 10)
-    with open_recording(path) as recording:
-        expected = [frame.time_s for frame in frames_of(recording)]
-    with open_recording(f"{served}/clip.mkv") as recording:
-        assert recording.info.kind == "stream"
-        assert [frame.time_s for frame in frames_of(recording)] == expected
-    with pytest.raises(RecordingError, match="cannot be opened"):
-        open_recording(f"{served}/other.mkv")
-
-
-@pytest.fixture
-def stalled(tmp_path: Path) -> Iterator[str]:
-    """A server that sends half of a video and then nothing more."""
-    noise = np.random.default_rng(0).integers(0, 255, (60, 64, 96, 3), np.uint8)
-    path = write_video(tmp_path / "clip.mkv", np.arange(60) / 30, images=list(noise))
-    half = path.read_bytes()[: path.stat().st_size // 2]
-    done = threading.Event()
-
-    class Stalling(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Length", str(2 * len(half)))
-            self.end_headers()
-            self.wfile.write(half)
-            done.wait(10)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stalling) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/clip.mkv"
-        done.set()
-        server.shutdown()
-        thread.join()
-
-
-def test_stream_that_stalls_ends_with_a_note(stalled: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "READ_TIMEOUT_S", 0.5)
-    with open_recording(stalled) as recording:
-        frames = frames_of(recording)
-        (note,) = recording.notes
-    assert 15 < len(frames) < 45
-    assert note.startswith(f"reading broke off at {frames[-1].time_s + 1 / 30:.1f} s")
-    assert "no more data came" in note
-
-
-def test_camera_that_loses_frames_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    # FFmpeg's own test picture stands for a camera of 20 frames/s; frames 10 to 13 are lost.
-    picture = "testsrc=size=96x64:rate=20:duration=2,select='not(between(n,10,13))'"
-    camera = Source("camera:0", "camera", picture, "lavfi")
-    monkeypatch.setattr(reader, "parse_source", lambda _: camera)
-    with open_recording("camera:0") as recording:
-        times_s = [frame.time_s for frame in frames_of(recording)]
-        info, notes = recording.info, recording.notes
-    assert np.allclose(times_s, np.r_[np.arange(10), np.arange(14, 40)] / 20)
-    assert (info.kind, info.source) == ("camera", "camera:0")
-    assert math.isnan(info.duration_s)
-    assert notes == ["about 4 frames fewer than the camera's rate promises: lost, or slow"]
 
 
 def test_replay_gives_the_same_at_the_pace_of_the_timestamps(tmp_path: Path) -> None:

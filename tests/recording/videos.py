@@ -1,4 +1,4 @@
-"""Small recordings for the tests of reading, made with PyAV alone."""
+"""Small recordings for the tests of reading, made with PyAV alone, and reading them whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from typing import Any
 import av
 import numpy as np
 
+from affectfuse.containers import Frame
+from affectfuse.recording.reader import Recording
+
 MILLISECONDS = Fraction(1, 1000)
+
+
+def frames_of(recording: Recording) -> list[Frame]:
+    return [seen for seen in recording.observations() if isinstance(seen, Frame)]
 
 
 def picture(value: int, width: int = 96, height: int = 64) -> Any:
