@@ -21,13 +21,6 @@ def published_pos(rgb, rate_hz):
     return pulse
 
 
-def pulsating(amplitude, seconds=12, bpm=72.0, skin=(180.0, 120.0, 100.0)):
-    """Skin whose reflected light falls as `volume` rises."""
-    time_s = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
-    volume = np.sin(2 * np.pi * bpm / 60 * time_s)
-    return np.array(skin) * (1 - amplitude * volume[:, None] * TINT), volume
-
-
 def test_pos_is_the_published_loop_to_the_last_frame():
     rng = np.random.default_rng(0)
     rgb = np.array([170, 120, 100]) + rng.normal(size=(400, 3)) + np.linspace(0, 20, 400)[:, None]
@@ -36,7 +29,7 @@ def test_pos_is_the_published_loop_to_the_last_frame():
     np.testing.assert_allclose(pos(rgb, RATE_HZ), expected, atol=1e-9)
 
 
-def test_pos_has_the_sign_and_amplitude_of_reflected_light():
+def test_pos_has_the_sign_and_amplitude_of_reflected_light(pulsating):
     rgb, volume = pulsating(amplitude=0.01)
     inside = slice(48, -48)
     h = (pos(rgb, RATE_HZ) / windows_covering(np.ones(len(rgb), bool), 48))[inside]
@@ -46,7 +39,7 @@ def test_pos_has_the_sign_and_amplitude_of_reflected_light():
     assert h @ volume[inside] / (volume[inside] @ volume[inside]) == pytest.approx(gain, rel=0.02)
 
 
-def test_pos_does_not_see_the_brightness_of_the_light():
+def test_pos_does_not_see_the_brightness_of_the_light(pulsating):
     rgb, _ = pulsating(amplitude=0.002)
     flicker = 1 + 0.05 * np.sin(2 * np.pi * 1.9 * np.arange(len(rgb)) / RATE_HZ)
     still, lit = pos(rgb, RATE_HZ), pos(rgb * flicker[:, None], RATE_HZ)
@@ -54,7 +47,7 @@ def test_pos_does_not_see_the_brightness_of_the_light():
     assert np.corrcoef(green(rgb), green(rgb * flicker[:, None]))[0, 1] < 0.2
 
 
-def test_pos_leaves_out_every_window_with_a_missing_sample():
+def test_pos_leaves_out_every_window_with_a_missing_sample(pulsating):
     rgb, _ = pulsating(amplitude=0.01)
     holed = rgb.copy()
     holed[150] = np.nan
@@ -64,19 +57,19 @@ def test_pos_leaves_out_every_window_with_a_missing_sample():
     np.testing.assert_allclose(pulse[151:], pos(rgb[151:], RATE_HZ), atol=1e-12)
 
 
-def test_pos_is_undefined_where_no_whole_window_fits():
+def test_pos_is_undefined_where_no_whole_window_fits(pulsating):
     rgb, _ = pulsating(amplitude=0.01, seconds=1.5)
     assert np.isnan(pos(rgb, RATE_HZ)).all()
     assert np.isnan(pos(np.full((100, 3), np.nan), RATE_HZ)).all()
 
 
-def test_pos_of_a_camera_without_colour_is_zero_and_of_black_is_finite():
+def test_pos_of_a_camera_without_colour_is_zero_and_of_black_is_finite(pulsating):
     grey = np.repeat(pulsating(amplitude=0.01)[0][:, :1], 3, axis=1)
     np.testing.assert_allclose(pos(grey, RATE_HZ), 0.0, atol=1e-12)
     assert np.isfinite(pos(np.zeros((100, 3)), RATE_HZ)).all()
 
 
-def test_green_is_the_relative_change_of_green():
+def test_green_is_the_relative_change_of_green(pulsating):
     rgb, volume = pulsating(amplitude=0.01, seconds=10)
     np.testing.assert_allclose(green(rgb), -0.01 * TINT[1] * volume, atol=1e-6)
 
