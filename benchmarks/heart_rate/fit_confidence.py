@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.stats import rankdata
-from traces import draw, trace
 
+from affectfuse.datasets.synthetic.traces import draw_conditions, simulate
 from affectfuse.modalities.heart_rate.confidence import FEATURES
 from affectfuse.modalities.heart_rate.tracker import HeartRateTracker
 from affectfuse.signals.rppg import pos, windows_covering
@@ -28,8 +28,8 @@ RATE_HZ, DURATION_S, WINDOW_S = 30.0, 40, 10
 def run(seed: int, pulse: bool) -> NDArray[np.float64]:
     """Return one row a tick: truth, estimate, confidence and features of one trace."""
     rng = np.random.default_rng([seed, 7])
-    conditions = draw(rng, pulse)
-    colours, motion, truth_bpm = trace(conditions, DURATION_S, RATE_HZ, seed)
+    made = simulate(draw_conditions(rng, pulse), DURATION_S, RATE_HZ, seed)
+    colours, motion, truth_bpm = made.colours, made.motion, made.heart_rate_bpm
     tracker, rows = HeartRateTracker((40.0, 220.0)), []
     first = 5 if rng.random() < 0.7 else int(rng.integers(5, 10))
     for tick in range(first, DURATION_S + 1):
