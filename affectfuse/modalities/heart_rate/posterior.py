@@ -57,7 +57,7 @@ class RatePosterior:
         distance = np.abs(rates_bpm[:, None] - rates_bpm[None, :])
         spread = np.exp(-distance / _SPREAD_BPM)
         self._spread = spread / spread.sum(axis=0, keepdims=True)
-        self.skip()
+        self._belief = np.full(len(rates_bpm), 1.0 / len(rates_bpm))
 
     def update(self, probabilities: Array) -> tuple[float, float]:
         """Take the newest window's probabilities (rate + 1,), return rate and confidence."""

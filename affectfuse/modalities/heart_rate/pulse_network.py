@@ -6,7 +6,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from affectfuse.modalities.heart_rate.pulse_signals import N_CHANNELS
 
@@ -30,8 +29,9 @@ class Resonators(nn.Module):
     exp(-at) (1 - exp(-bt))^2 into the past: a spectrogram without frames, from a state of constant
     size. The dampings are learned.
 
-    Reference: Gupta, Gu and Berant 2022, "Diagonal state spaces are as effective as structured state
-    spaces", arXiv:2203.14343. Deviation: frequencies fixed, read as a window, not as free weights.
+    Reference: Gupta, Gu and Berant 2022, "Diagonal state spaces are as effective as structured
+    state spaces", arXiv:2203.14343. Deviation: the frequencies are fixed and the poles read as a
+    window, not with free weights.
 
     Args:
         rate_hz: of the signals' uniform grid.
@@ -54,7 +54,7 @@ class Resonators(nn.Module):
         count = signals.shape[-1]
         ages = torch.arange(count - 1, -1, -1, device=signals.device)
         kernel = self._powers(ages)
-        driven = (signals @ kernel.flatten(1)).unflatten(-1, kernel.shape[1:])
+        driven = (signals @ kernel.flatten(1)).reshape(*signals.shape[:2], *kernel.shape[1:])
         kept = self._powers(torch.tensor([count], device=signals.device))[0]
         return state * torch.view_as_complex(kept) + torch.view_as_complex(driven)
 
@@ -148,9 +148,9 @@ class PulseNetwork(nn.Module):
         return (embedding, logits, wave), state
 
     def _without_motion(self, spectra: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return colours (batch, 12, ...), motion (batch, 3, ...) and their coupling (batch, 12, 3).
+        """Return the spectra of colours and motion, and their coupling (batch, 12, 3).
 
-        All as if the whole window were known.
+        As if the whole window were known.
         """
         known = seen.clamp_min(0.05)
         colours = spectra[:, :_COLOURS] / known.repeat_interleave(3, 1)[:, :, None, None]
@@ -162,16 +162,17 @@ class PulseNetwork(nn.Module):
         return colours - torch.einsum("bcm,bmfi->bcfi", coupling, motion), motion, coupling
 
     def _mix(self, colours: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mixtures' power (batch, mixture, frequency) and the weights of all (batch, 12).
+        """Return the power (batch, mixture, frequency), and the weights of one of them (batch, 12).
 
-        Mixtures: minimum variance in each region and in all, the fixed projection in each region
-        and the sum of those in units of their noise.
+        Mixtures: minimum variance in each region, that over all regions (whose
+        weights these are), the fixed projection in each region and the sum of those in units of
+        their noise.
         """
         within = colours[:, :, _BAND].flatten(2)
         passed = (present[:, :, None] * self.pulse_colour).flatten(1)
         weights = _minimum_variance(_covariance(within, within), passed, self.log_ridges[1].exp())
         together = torch.einsum("bc,bcfi->bfi", weights, colours)[:, None]
-        by_region = colours.unflatten(1, (_REGIONS, 3))
+        by_region = colours.reshape(-1, _REGIONS, 3, *colours.shape[2:])
         inside = by_region[:, :, :, _BAND].flatten(3)
         passed = present[:, :, None] * self.pulse_colour
         alone = _minimum_variance(_covariance(inside, inside), passed, self.log_ridges[2].exp())
@@ -216,8 +217,9 @@ def _covariance(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _minimum_variance(covariance: Tensor, passed: Tensor, ridge: Tensor) -> Tensor:
-    """Return the weights (..., n) of least variance among those whose product with `passed` is 1."""
+    """Return the weights (..., n) of least variance whose product with `passed` is 1."""
     size = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] * ridge + _TINY
     solved = torch.linalg.solve(covariance + size * _eye(covariance), passed)
     gain = (solved * passed).sum(-1, keepdim=True)
-    return solved / gain.clamp_min(_TINY)
+    weights: Tensor = solved / gain.clamp_min(_TINY)
+    return weights
