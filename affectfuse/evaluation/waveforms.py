@@ -7,34 +7,17 @@ Reference: Liu et al. 2023, rPPG-Toolbox, arXiv:2210.00716; its evaluation code 
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solveh_banded
 from scipy.signal import butter, filtfilt
 
 from affectfuse.containers import Array
+from affectfuse.signals.detrending import detrend
 
-__all__ = ["LEAST_SAMPLES", "clean", "detrend", "macc", "peak_bpm", "snr_db"]
+__all__ = ["LEAST_SAMPLES", "clean", "macc", "peak_bpm", "snr_db"]
 
 LEAST_SAMPLES = 10
 """Fewer cannot be filtered both ways."""
 
 _DEVIATION_HZ = 6.0 / 60.0
-
-
-def detrend(values: Array, regularisation: float) -> Array:
-    """Subtract the smooth trend x that minimises |values - x|^2 + (regularisation |x''|)^2.
-
-    Reference: Tarvainen et al. 2002, doi:10.1109/10.979357 (smoothness priors).
-    """
-    count = len(values)
-    if count < 3:
-        return np.asarray(values - np.mean(values))
-    bands = np.zeros((3, count))  # I + regularisation^2 D'D, D the second differences; upper form
-    weight = regularisation**2
-    for shift, pairs in enumerate(([1, 4, 1], [-2, -2], [1])):
-        for start, product in enumerate(pairs):
-            bands[2 - shift, start + shift : count - 2 + start + shift] += weight * product
-    bands[2] += 1.0
-    return np.asarray(values - solveh_banded(bands, values))
 
 
 def clean(

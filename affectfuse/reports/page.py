@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import math
 from collections import Counter
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from affectfuse.containers import Interval, IntervalTrack
-from affectfuse.reports.panels import gaps, is_waveform, timeline_panels, title
+from affectfuse.reports.html import render_page
+from affectfuse.reports.panels import gaps, is_waveform, timeline_panels
 from affectfuse.reports.session import (
     FACE_VISIBLE,
     MICRO_EXPRESSION,
@@ -29,17 +24,6 @@ from affectfuse.scoring.base import SessionScore
 
 __all__ = ["render"]
 
-_UNITS = {
-    "_iod_percent": "% of interocular distance",
-    "_percent": "%",
-    "_degrees": "degrees",
-    "_bpm": "bpm",
-    "_hz": "Hz",
-    "_s": "s",
-}
-"""Endings of the names of an interval's values, and how they are written in a heading."""
-
-_MINUS = "\N{MINUS SIGN}"
 _FOLDED = {"versions", "configuration", "metrics"}
 """Provenance that the page keeps folded."""
 
@@ -50,33 +34,14 @@ _MAX_ROWS = 500
 def render(result: SessionResult, *, thumbnails: bool = True) -> str:
     """Return the page as HTML.
 
-    Everything that comes from outside is escaped, and the page's content security policy lets no
-    script but its own run and nothing be loaded.
-
     Args:
         result: the session.
         thumbnails: whether pictures of the face are embedded.
     """
-    environment = Environment(
-        loader=PackageLoader("affectfuse.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "heading": _heading,
-        "clock": _clock,
-        "number": _number,
-        "share": _share,
-        "title": title,
-    }
-    scripts = [_plotly(), _asset("timeline.js")]
-    return environment.get_template("report.html.j2").render(
-        policy=_policy(scripts),
-        style=Markup(_asset("report.css")),
-        scripts=[Markup(script) for script in scripts],
-        data=Markup(_script_json(timeline_panels(result))),
+    return render_page(
+        "report.html.j2",
+        "timeline.js",
+        timeline_panels(result),
         name=_name(result),
         result=result,
         summary=session_summary(result),
@@ -89,63 +54,9 @@ def render(result: SessionResult, *, thumbnails: bool = True) -> str:
     )
 
 
-def _asset(name: str) -> str:
-    return (files("affectfuse.reports") / "templates" / name).read_text("utf-8")
-
-
-def _plotly() -> str:
-    from plotly.offline import get_plotlyjs  # half a second of imports, needed only here
-
-    return str(get_plotlyjs())
-
-
-def _policy(scripts: list[str]) -> str:
-    hashes = (hashlib.sha256(script.encode()).digest() for script in scripts)
-    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
-    return (
-        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _script_json(value: Any) -> str:
-    """Return JSON that cannot end the script element it stands in; NaN becomes null."""
-    text = strict_json(value, indent=None)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
 def _name(result: SessionResult) -> str:
     source = str(public(result.source))
     return source if "://" in source else source.replace("\\", "/").rpartition("/")[2] or source
-
-
-def _clock(time_s: float, decimals: int = 0) -> str:
-    """Return a time as 1:02:03 or 2:03, with decimals of a second when asked."""
-    if not math.isfinite(time_s):
-        return "not known"
-    scale = 10**decimals
-    whole, part = divmod(round(abs(time_s) * scale), scale)
-    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
-    text = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-    return (_MINUS if time_s < 0 else "") + text + (f".{part:0{decimals}}" if decimals else "")
-
-
-def _number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
-    if value is None or not math.isfinite(value):
-        return "n/a"
-    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", _MINUS)
-
-
-def _heading(name: str) -> tuple[str, str]:
-    """Split a value's name into words and its unit: 'displacement_iod_percent'."""
-    for ending, unit in _UNITS.items():
-        if name.endswith(ending):
-            return title(name.removesuffix(ending)), unit
-    return title(name), ""
-
-
-def _share(value: float | None) -> str:
-    return "n/a" if value is None or not math.isfinite(value) else f"{value:.0%}"
 
 
 def _interval_table(track: IntervalTrack, *, thumbnails: bool) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def test_nothing_from_outside_becomes_markup(make_session: MakeSession) -> None:
     assert not page.of("i")
     assert not any("onerror" in attributes for _, attributes in page.elements)
     assert page.text.count("<script>document.title") >= 8
-    data = json.loads(re.search(r'id="timeline-data">(.*?)</script>', html, re.DOTALL)[1])
+    data = json.loads(re.search(r'id="page-data">(.*?)</script>', html, re.DOTALL)[1])
     assert data["questions"][0]["label"] == HOSTILE
 
 

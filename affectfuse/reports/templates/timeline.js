@@ -1,7 +1,7 @@
-/* The timeline: panels over one time axis, drawn with Plotly from #timeline-data. */
+/* The timeline: panels over one time axis, drawn with Plotly from #page-data. */
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("timeline-data").textContent);
+  const data = JSON.parse(document.getElementById("page-data").textContent);
   const plot = document.getElementById("timeline");
   const whole = [0, Math.max(data.duration, 1)];
   const touch = matchMedia("(pointer: coarse)").matches;

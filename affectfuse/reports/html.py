@@ -1,0 +1,121 @@
+"""What every page is made with: one HTML file that loads nothing from anywhere."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from affectfuse.reports.panels import title
+from affectfuse.reports.strict_json import strict_json
+
+__all__ = ["clock", "number", "render_page", "share"]
+
+_MINUS = "\N{MINUS SIGN}"
+
+_UNITS = {
+    "_iod_percent": "% of interocular distance",
+    "_percent": "%",
+    "_degrees": "degrees",
+    "_bpm": "bpm",
+    "_hz": "Hz",
+    "_s": "s",
+}
+"""Endings of the names of an interval's values, and how they are written in a heading."""
+
+
+def render_page(template: str, script: str, data: Any, **context: Any) -> str:
+    """Return a page as HTML.
+
+    Everything that comes from outside is escaped, and the page's content security policy lets no
+    script but its own run and nothing be loaded.
+
+    Args:
+        template: name of the template, which extends `base.html.j2`.
+        script: name of the script that draws its figures with Plotly.
+        data: what that script draws, as plain values.
+        context: what the template shows.
+    """
+    environment = Environment(
+        loader=PackageLoader("affectfuse.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "heading": _heading,
+        "clock": clock,
+        "number": number,
+        "share": share,
+        "title": title,
+    }
+    scripts = [_plotly(), _asset(script)]
+    return environment.get_template(template).render(
+        policy=_policy(scripts),
+        style=Markup(_asset("report.css")),
+        scripts=[Markup(text) for text in scripts],
+        data=Markup(_script_json(data)),
+        **context,
+    )
+
+
+def _asset(name: str) -> str:
+    return (files("affectfuse.reports") / "templates" / name).read_text("utf-8")
+
+
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs  # half a second of imports, needed only here
+
+    return str(get_plotlyjs())
+
+
+def _policy(scripts: list[str]) -> str:
+    hashes = (hashlib.sha256(script.encode()).digest() for script in scripts)
+    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _script_json(value: Any) -> str:
+    """Return JSON that cannot end the script element it stands in; NaN becomes null."""
+    text = strict_json(value, indent=None)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def clock(time_s: float, decimals: int = 0) -> str:
+    """Return a time as 1:02:03 or 2:03, with decimals of a second when asked."""
+    if not math.isfinite(time_s):
+        return "not known"
+    scale = 10**decimals
+    whole, part = divmod(round(abs(time_s) * scale), scale)
+    hours, minutes, seconds = whole // 3600, whole // 60 % 60, whole % 60
+    text = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return (_MINUS if time_s < 0 else "") + text + (f".{part:0{decimals}}" if decimals else "")
+
+
+def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
+    """Return a number with so many decimals, n/a where it is not known."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", _MINUS)
+
+
+def _heading(name: str) -> tuple[str, str]:
+    """Split a value's name into words and its unit: 'displacement_iod_percent'."""
+    for ending, unit in _UNITS.items():
+        if name.endswith(ending):
+            return title(name.removesuffix(ending)), unit
+    return title(name), ""
+
+
+def share(value: float | None) -> str:
+    """Return a share as whole percent, n/a where it is not known."""
+    return "n/a" if value is None or not math.isfinite(value) else f"{value:.0%}"
