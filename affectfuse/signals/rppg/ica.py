@@ -40,8 +40,8 @@ def ica(
         imaging and blind source separation, Optics Express 18(10). DOI 10.1364/OE.18.010762, with
         the selection and detrending of Poh et al. (2011), Advancements in noncontact,
         multiparameter physiological measurements using a webcam, IEEE Trans. Biomed. Eng. 58(1).
-        DOI 10.1109/TBME.2010.2086456. Deviations: lambda 100, usual at 30 samples a second, for
-        10 at 15; no smoothing or band-pass afterwards; the sign.
+        DOI 10.1109/TBME.2010.2086456. Deviations: the band; no smoothing or band-pass afterwards;
+        the sign. A lambda means another cut-off at another sampling rate, see `detrend`.
     """
     known = np.asarray(np.isfinite(rgb).all(axis=1))
     pulse = np.full(len(rgb), np.nan)
