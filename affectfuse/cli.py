@@ -31,6 +31,8 @@ app = typer.Typer(
 )
 cache = typer.Typer(no_args_is_help=True, help="The cache: it holds faces and can be made again.")
 app.add_typer(cache, name="cache")
+evaluate = typer.Typer(no_args_is_help=True, help="Hold estimates against a data set's references.")
+app.add_typer(evaluate, name="evaluate")
 
 Overrides = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="overrides of the recipe")
@@ -139,6 +141,39 @@ def train(
         result = run(node, out, progress.step)
     typer.echo(result.table())
     typer.echo(f"{result.checkpoint}")
+
+
+@evaluate.command("heart_rate")
+def evaluate_heart_rate(
+    recipe: Annotated[
+        str, typer.Argument(help="a data set's name, or a recipe's name or YAML file")
+    ],
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/evaluate"),
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Measure the heart rate of a data set: errors, confidence, agreement, by subject.
+
+    RECIPE is a data set's name (affectfuse evaluate heart_rate synthetic), or a recipe that begins
+    with `extends: evaluate_heart_rate` and names its dataset, modalities: [heart_rate] and
+    evaluation. Overrides: dataset.root=DIR says where the data set is; evaluation=toolbox takes
+    rPPG-Toolbox's protocol in place of affectfuse's own, evaluation.window_s=10 sets a key of it.
+    Writes predictions.csv, metrics.json, metrics.csv and evaluation.html. What was read is kept in
+    the cache: an interrupted run goes on, and a second protocol costs nothing.
+    """
+    from affectfuse.evaluation.heart_rate import evaluate_heart_rate as run
+    from affectfuse.evaluation.heart_rate import heart_rate_recipe
+    from affectfuse.progress import StepProgress
+    from affectfuse.reports.evaluation import evaluation_table, write_evaluation
+    from affectfuse.reports.writing import check_writable
+
+    with _custom(allow_custom), StepProgress() as progress:
+        node = heart_rate_recipe(recipe, overrides or ())
+        check_writable(out)
+        result = run(node, progress.step)
+    report = write_evaluation(result, out)
+    typer.echo(evaluation_table(result))
+    typer.echo(f"{report}")
 
 
 @app.command()

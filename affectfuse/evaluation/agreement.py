@@ -35,22 +35,22 @@ def bland_altman(pairs: Pairs) -> Agreement:
     error = pairs.error_bpm[pairs.covered]
     _, subject = np.unique(pairs.subjects[pairs.covered], return_inverse=True)
     if len(error) < 2:
-        return Agreement(*_limits(error, math.nan), "fewer than two estimates: no limits")
+        return Agreement(*_limits(error, math.nan), "Fewer than two estimates: no limits")
     counts = np.bincount(subject)
     if len(counts) == 1:
         spread = float(error.var(ddof=1))
-        note = "one subject: the limits hold for that subject alone"
+        note = "One subject: the limits hold for that subject alone"
         return Agreement(*_limits(error, spread), note)
     if counts.max() == 1:
         spread = float(error.var(ddof=1))
-        return Agreement(*_limits(error, spread), "one estimate a subject")
+        return Agreement(*_limits(error, spread), "One estimate a subject")
     means = np.bincount(subject, error) / counts
     within = float(((error - means[subject]) ** 2).sum()) / (len(error) - len(counts))
     between_square = float((counts * (means - error.mean()) ** 2).sum()) / (len(counts) - 1)
     size = (len(error) - float((counts**2).sum()) / len(error)) / (len(counts) - 1)
     between = max(0.0, (between_square - within) / size)
     note = (
-        f"repeated measures: variance within subjects {within:.2f} plus between subjects "
+        f"Repeated measures: variance within subjects {within:.2f} plus between subjects "
         f"{between:.2f} bpm\u00b2 (Bland and Altman 2007)"
     )
     return Agreement(*_limits(error, within + between), note)
