@@ -16,8 +16,8 @@ def pbv(rgb: Array, signature: tuple[float, float, float] = PULSE_SIGNATURE) -> 
     """PBV: the weights of the channels whose output correlates with each as the signature says.
 
     With C the channels over their means, less 1, and Q = C C^T, the weights are w = k Q^-1 p for
-    the signature p. Equivalently: the least output power at which a pulse
-    of that signature passes unchanged. k makes that gain 1, so the unit is AC/DC along p.
+    the signature p. Equivalently: the least output power at which a pulse of that signature passes
+    unchanged. k makes that gain 1, so the unit is AC/DC along p.
 
     Shape: (time, channel) -> (time,); NaN stays NaN, and all is NaN where a channel is black.
 
@@ -29,8 +29,9 @@ def pbv(rgb: Array, signature: tuple[float, float, float] = PULSE_SIGNATURE) -> 
     Reference:
         de Haan, van Leest (2014), Improved motion robustness of remote-PPG by using the blood
         volume pulse signature, Physiol. Meas. 35(9). DOI 10.1088/0967-3334/35/9/1913. Deviations:
-        one set of weights for all of `rgb`, the caller choosing the window; gain 1 instead of weights of length 1; 1e-9 of the mean power is added to Q's diagonal, so
-        that channels without noise have an inverse.
+        one set of weights for all of `rgb`, the caller choosing the window; gain 1 instead of
+        weights of length 1; 1e-9 of the mean power is added to Q's diagonal, so that channels
+        without noise have an inverse.
     """
     known = np.isfinite(rgb).all(axis=1)
     pulse = np.full(len(rgb), np.nan)
