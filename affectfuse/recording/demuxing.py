@@ -34,7 +34,7 @@ class Demuxer:
         self.damaged = 0
         self.error: Exception | None = None
         self._lead_s = lead_s
-        self._packets = packets
+        self._packets, self._streams = packets, streams
         self._waiting: dict[int, deque[Any]] = {stream.index: deque() for stream in streams}
         self._start_s, self._begun = start_s, False
 
@@ -80,10 +80,18 @@ class Demuxer:
                     packet = next(self._packets, None)
                 except (av.FFmpegError, OSError) as error:
                     self.error = error
-                    packet = None
+                    self._flush()
+                    continue
                 if packet is None:
                     return
                 self._waiting[packet.stream.index].append(packet)
+
+    def _flush(self) -> None:
+        """Have the decoders give what they still hold, as they do at a proper end."""
+        for stream in self._streams:
+            last = av.Packet()
+            last.stream, last.time_base = stream, stream.time_base
+            self._waiting[stream.index].append(last)
 
     def _runs_ahead(self, packets: deque[Any]) -> bool:
         if not packets or packets[0].dts is None or packets[-1].dts is None:

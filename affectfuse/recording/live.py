@@ -8,8 +8,6 @@ from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 from typing import Any
 
-import av
-
 __all__ = ["LivePackets"]
 
 _DEPTH = 8  # raw pictures of a camera are large
@@ -73,7 +71,7 @@ class LivePackets:
                 self._put(packet)
                 if self._stopped.is_set():
                     break
-        except (av.FFmpegError, OSError) as error:
+        except Exception as error:  # raised where the packets are asked for
             end = error
         self._put(end)
         with self._closing:

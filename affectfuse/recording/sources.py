@@ -60,7 +60,7 @@ def parse_source(source: str | Path) -> Source:
             f"'{scheme}://' addresses are not read; give a file, camera:0, or an address that "
             f"begins with {', '.join(f'{name}://' for name in _STREAMS)}."
         )
-    label = f"{scheme}://{re.sub(r'^[^/@]*@', '', rest)}"
+    label = f"{scheme}://{re.sub(r'^[^/?#]*@', '', rest)}"
     # Packets of a UDP stream get lost, and each loss spoils a second of video.
     options = {"rtsp_flags": "prefer_tcp"} if scheme.lower().startswith("rtsp") else {}
     return Source(label, "stream", text, options=options)

@@ -33,11 +33,8 @@ class RtspServer(socketserver.ThreadingTCPServer):
 
     Args:
         path: an MPEG transport stream with H.264, whose packets are sent when they are due.
-        media: what the RTP packets hold.
-        joins_s: where in the recording every client joins.
-        ends_s: where in the recording the sending ends.
-        ending: 'bye' ends the stream properly, 'vanish' closes the connection without a word,
-            'stall' keeps it open and sends nothing more.
+        joins_s: where in the recording every client joins; `ends_s`: where the sending ends.
+        ending: properly, by closing the connection without a word, or by sending nothing more.
         login: 'user:password' to ask for, by basic authentication.
     """
 
@@ -56,7 +53,6 @@ class RtspServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Client)
         self.path, self.media, self.ending = path, media, ending
         self.joins_s, self.ends_s, self.login = joins_s, ends_s, login
-        self.asked: list[str] = []
         self.closed = threading.Event()
 
     def address(self, login: str = "") -> str:
@@ -89,7 +85,6 @@ class _Client(socketserver.StreamRequestHandler):
                 headers = {}
                 while line := self.rfile.readline().decode().strip():
                     name, _, headers[name.lower()] = line.partition(": ")
-                self.server.asked.append(method)
                 self._answer(method, headers)
         except (OSError, ValueError):  # the connection was closed
             pass
@@ -109,13 +104,9 @@ class _Client(socketserver.StreamRequestHandler):
             body = f"v=0\r\ns=live\r\nt=0 0\r\nm=video 0 RTP/AVP {kind}\r\n{attributes}"
             extra = f"Content-Type: application/sdp\r\nContent-Base: {self.server.address()}/\r\n"
         elif method == "SETUP":
-            if "TCP" not in headers["transport"]:
-                status = "461 Unsupported Transport"
             extra += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
         elif method == "PLAY":
             extra += f"RTP-Info: url={self.server.address()};seq=0;rtptime={_FIRST_TIMESTAMP}\r\n"
-        elif method not in _METHODS:
-            status = "501 Not Implemented"
         lines = f"RTSP/1.0 {status}\r\nCSeq: {headers['cseq']}\r\n{extra}"
         with self._sending:
             self.wfile.write(f"{lines}Content-Length: {len(body)}\r\n\r\n{body}".encode())
@@ -152,18 +143,15 @@ class _Client(socketserver.StreamRequestHandler):
 
     def _units(self) -> Iterator[tuple[float, list[bytes]]]:
         """Yield when to send, in seconds from joining, and the RTP payloads to send then."""
-        data, start = self.server.path.read_bytes(), None
-        with av.open(str(self.server.path)) as container:
+        server, data = self.server, self.server.path.read_bytes()
+        with av.open(str(server.path)) as container:
             packets = [packet for packet in container.demux(video=0) if packet.pts is not None]
-        ends = [packet.pos for packet in packets[1:]] + [len(data)]
-        for packet, end in zip(packets, ends, strict=True):
-            start = packet.pts if start is None else start
-            time_s = float((packet.pts - start) * packet.time_base)
-            if not self.server.joins_s <= time_s < self.server.ends_s:
-                continue
-            begin = 0 if packet is packets[0] else packet.pos
-            split = _h264(packet) if self.server.media == "h264" else _slices(data[begin:end])
-            yield time_s - self.server.joins_s, split
+        begins = [0, *(packet.pos for packet in packets[1:]), len(data)]  # 0: with its tables
+        for packet, begin, end in zip(packets, begins, begins[1:], strict=False):
+            time_s = float((packet.pts - packets[0].pts) * packet.time_base)
+            if server.joins_s <= time_s < server.ends_s:
+                own = _h264(packet) if server.media == "h264" else _slices(data[begin:end])
+                yield time_s - server.joins_s, own
 
 
 def _h264(packet: Any) -> list[bytes]:

@@ -131,9 +131,9 @@ def test_camera_is_scored_live_until_it_is_stopped(camera: str) -> None:
     assert not any("ended" in note or "broke off" in note for note in result.notes)
 
 
-# Its tenth picture comes only after two more seconds, in which nothing can interrupt FFmpeg.
+# Its tenth picture comes only after five more seconds, in which nothing can interrupt FFmpeg.
 stuck = pytest.mark.parametrize(
-    "camera", ["30,setpts='(N/30+2*gte(N,9))/TB',realtime=limit=9"], indirect=True
+    "camera", ["30,setpts='(N/30+5*gte(N,9))/TB',realtime=limit=9"], indirect=True
 )
 
 
@@ -148,7 +148,7 @@ def test_camera_that_falls_silent_ends_with_a_note(
         assert recording.notes == [
             "reading broke off at 0.3 s (no more data came); results end there"
         ]
-    assert time.monotonic() - begun_s < 1.9
+    assert time.monotonic() - begun_s < 4
 
 
 @stuck
@@ -158,4 +158,4 @@ def test_silent_camera_can_be_stopped(camera: str) -> None:
         threading.Timer(0.6, recording.stop).start()
         assert len(frames_of(recording)) == 9
         assert recording.notes == []
-    assert time.monotonic() - begun_s < 1.9
+    assert time.monotonic() - begun_s < 4

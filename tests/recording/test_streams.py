@@ -19,6 +19,7 @@ from affectfuse.cli import app
 from affectfuse.errors import RecordingError
 from affectfuse.recording import sources
 from affectfuse.recording.reader import open_recording
+from affectfuse.recording.sources import parse_source
 
 
 @pytest.fixture
@@ -157,17 +158,19 @@ def test_rtsp_server_that_vanishes_leaves_what_was_read(live: Path) -> None:
     assert note == f"the stream ended by itself at {frames[-1].time_s:.1f} s; results end there"
 
 
+@pytest.mark.parametrize("video", ["live", "reordered"])
 def test_rtsp_server_that_stalls_ends_with_a_note(
-    live: Path, monkeypatch: pytest.MonkeyPatch
+    video: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "READ_TIMEOUT_S", 0.5)
     with (
-        RtspServer(live, ends_s=1.2, ending="stall") as server,
+        RtspServer(request.getfixturevalue(video), ends_s=1.2, ending="stall") as server,
         open_recording(server.address()) as recording,
     ):
-        frames = frames_of(recording)
+        times_s = [frame.time_s for frame in frames_of(recording)]
         (note,) = recording.notes
-    assert len(frames) == np.sum(TIMES_S - TIMES_S[0] < 1.2) - 1
+    sent_s = (TIMES_S - TIMES_S[0])[TIMES_S - TIMES_S[0] < 1.2]
+    assert np.allclose(times_s, sent_s[1:] - sent_s[1], atol=1e-4)
     assert "reading broke off at 1." in note
     assert "no more data came" in note
 
@@ -179,9 +182,9 @@ def test_rtsp_can_be_stopped_flowing_or_stalled(live: Path, ends_s: float, stop_
         begun_s = time.monotonic()
         threading.Timer(stop_s, recording.stop).start()
         assert frames_of(recording)
-        assert stop_s - 0.05 < time.monotonic() - begun_s < stop_s + 0.4
+        assert stop_s - 0.05 < time.monotonic() - begun_s < stop_s + 1
         recording.close()
-        assert time.monotonic() - begun_s < stop_s + 1
+        assert time.monotonic() - begun_s < stop_s + 2
         assert recording.notes == []
 
 
@@ -199,6 +202,19 @@ def test_rtsp_password_is_used_and_never_shown(live: Path) -> None:
     assert not any("secret" in text or "anna" in text for text in [*shown, str(refused.value)])
 
 
+@pytest.mark.parametrize(
+    ("address", "label"),
+    [
+        ("rtsp://anna:secret@cam:554/live", "rtsp://cam:554/live"),
+        ("RTSP://anna:sec@ret@cam/live", "RTSP://cam/live"),
+        ("http://cam/live?mail=a@b.org", "http://cam/live?mail=a@b.org"),
+        ("http://cam?mail=a@b.org", "http://cam?mail=a@b.org"),
+    ],
+)
+def test_labels_hold_no_login(address: str, label: str) -> None:
+    assert (parse_source(address).label, parse_source(address).url) == (label, address)
+
+
 def test_rtsp_without_an_answer_hides_the_password() -> None:
     with pytest.raises(RecordingError, match=r"'rtsp://127.0.0.1:9/live' cannot be opened") as it:
         open_recording("rtsp://user:secret@127.0.0.1:9/live")
@@ -206,7 +222,7 @@ def test_rtsp_without_an_answer_hides_the_password() -> None:
 
 
 def test_rtsp_is_scored_from_the_command_line(live: Path, tmp_path: Path) -> None:
-    with RtspServer(live, login="anna:secret") as server:
+    with RtspServer(live, login="anna:secret", ends_s=1.2, ending="vanish") as server:
         address = server.address("anna:secret")
         said = CliRunner().invoke(
             app, ["score", address, "modalities=[heart_rate]", "--out", str(tmp_path / "result")]
