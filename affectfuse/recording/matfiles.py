@@ -29,6 +29,11 @@ _STORED = {
     1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
 }  # fmt: skip
 _UINT8_CLASS = 9
+_BROKEN = (
+    OSError, ValueError, TypeError, EOFError, KeyError, NotImplementedError, zlib.error,
+    scipy.io.matlab.MatReadError,
+)  # fmt: skip
+"""What SciPy and this file may raise over a file that is not as it should be."""
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -42,7 +47,7 @@ def _reported(path: Path) -> Iterator[None]:
     """Say of a file that is not as it should be which one it is."""
     try:
         yield
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zlib.error) as error:
+    except _BROKEN as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise RecordingError(f"'{path}' cannot be read ({reason}); copy it again.") from None
 
