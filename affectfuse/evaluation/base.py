@@ -12,7 +12,7 @@ import numpy as np
 
 from affectfuse.containers import Array, Track
 
-__all__ = ["Compared", "HeartRateProtocol", "Pairs"]
+__all__ = ["Compared", "HeartRateProtocol", "Pairs", "sound"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +133,11 @@ class HeartRateProtocol(ABC):
     def usable(self, references: Mapping[str, Track]) -> str | None:
         """Return the name of the reference that it would use, or None."""
         for name in self.references:
-            if name in references and np.isfinite(references[name].values).any():
+            if name in references and sound(references[name]).any():
                 return name
         return None
+
+
+def sound(reference: Track) -> Array:
+    """Return which readings of a reference can be relied on: known, and not of quality 0."""
+    return np.isfinite(reference.values) & (reference.quality > 0.0)

@@ -94,8 +94,8 @@ class EverySecond(HeartRateProtocol):
             return float("nan"), float("nan")
         settings = (rate_hz, self._band_hz, self._lambda)
         snr = snr_db(clean(stretch[1], *settings), rate_hz, reference_bpm, self._band_hz)
-        both = shared_stretch(stretch, reference)
-        if both is None or len(both[0]) < max(LEAST_SAMPLES, self._least * len(stretch[1])):
+        both = shared_stretch(stretch, reference, self._least)
+        if both is None or len(both[0]) < LEAST_SAMPLES:
             return snr, float("nan")
         return snr, macc(clean(both[0], *settings), clean(both[1], *settings))
 

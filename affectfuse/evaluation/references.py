@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from affectfuse.containers import Array, Track
+from affectfuse.evaluation.base import sound
 from affectfuse.signals.filters import remove_trend
 from affectfuse.signals.spectra import hann_spectrum, peak_near
 
@@ -51,7 +52,7 @@ def reference_heart_rate(
     else:
         before = np.diff(track.times_s, prepend=track.times_s[:1] - _LONGEST_READING_S)
         lasting_s, rates = np.minimum(before, _LONGEST_READING_S), track.values
-    known = np.isfinite(rates) & np.isfinite(lasting_s) & (lasting_s > 0.0)
+    known = sound(track) & np.isfinite(rates) & (lasting_s > 0.0)
     spans = (track.times_s[known] - lasting_s[known], track.times_s[known])
     return _window_means(*spans, rates[known], starts_s, ends_s, least_known)
 
@@ -70,7 +71,7 @@ def _window_means(
 
 
 def _spectral_peak(bvp: Track, start_s: float, end_s: float, least: float) -> float:
-    inside = (bvp.times_s >= start_s) & (bvp.times_s <= end_s) & np.isfinite(bvp.values)
+    inside = (bvp.times_s >= start_s) & (bvp.times_s <= end_s) & sound(bvp)
     times_s = bvp.times_s[inside]
     if len(times_s) < 2:
         return float("nan")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from affectfuse.containers import Array, Track
+from affectfuse.evaluation.base import sound
 
 __all__ = ["sampling_rate_hz", "shared_stretch", "whole_stretch"]
 
@@ -39,17 +40,27 @@ def whole_stretch(
 
 
 def shared_stretch(
-    estimated: tuple[Array, Array], reference: Track | None
+    estimated: tuple[Array, Array], reference: Track | None, least_known: float
 ) -> tuple[Array, Array] | None:
     """Return an estimated stretch and the reference on its times, as far as both are known.
 
     Linear interpolation of the reference, as the Toolbox does.
+
+    Args:
+        estimated: times and values.
+        reference: its track, or None.
+        least_known: share of the stretch, and of the reference's readings in it, that must be
+            there, else None.
     """
     if reference is None:
         return None
-    known = np.isfinite(reference.values)
-    if known.sum() < 2:
+    times_s, values = estimated
+    within = (reference.times_s >= times_s[0]) & (reference.times_s <= times_s[-1])
+    usable = sound(reference)
+    if usable.sum() < 2 or (usable & within).sum() < least_known * within.sum():
         return None
-    at_s, values = reference.times_s[known], reference.values[known]
-    inside = (estimated[0] >= at_s[0]) & (estimated[0] <= at_s[-1])
-    return estimated[1][inside], np.interp(estimated[0][inside], at_s, values)
+    at_s, label = reference.times_s[usable], reference.values[usable]
+    inside = (times_s >= at_s[0]) & (times_s <= at_s[-1])
+    if inside.sum() < least_known * len(times_s):
+        return None
+    return values[inside], np.interp(times_s[inside], at_s, label)

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from affectfuse.containers import Track
-from affectfuse.evaluation.base import Compared, HeartRateProtocol
+from affectfuse.evaluation.base import Compared, HeartRateProtocol, sound
 from affectfuse.evaluation.stretches import sampling_rate_hz, shared_stretch, whole_stretch
 from affectfuse.evaluation.waveforms import LEAST_SAMPLES, clean, macc, peak_bpm, snr_db
 
@@ -66,9 +66,11 @@ class Toolbox(HeartRateProtocol):
         """Return the windows side by side; the last one, as in the Toolbox, may be shorter."""
         known = np.isfinite(bvp.values)
         track = bvp if known.any() else reference
-        times_s = track.times_s[np.isfinite(track.values)]
+        times_s = track.times_s[known if known.any() else sound(reference)]
         step_s = 1.0 / sampling_rate_hz(track)
-        start_s, end_s = float(times_s[0]), float(times_s[-1]) + 0.5 * step_s
+        if not np.isfinite(step_s):
+            return []
+        start_s, end_s = float(times_s[0]) - 0.5 * step_s, float(times_s[-1]) + 0.5 * step_s
         if self._window_s is None:
             return [(start_s, end_s)]
         edges = np.append(np.arange(start_s, end_s, self._window_s), end_s)
@@ -80,7 +82,7 @@ class Toolbox(HeartRateProtocol):
         """Return reference, estimate, confidence, SNR and MACC; None without a reference."""
         rate_hz = sampling_rate_hz(bvp)
         stretch = whole_stretch(bvp, start_s, end_s, self._least)
-        both = shared_stretch(stretch, reference) if stretch else None
+        both = shared_stretch(stretch, reference, self._least) if stretch else None
         if both is None or len(both[0]) < LEAST_SAMPLES:
             alone = self._reference_bpm(reference, start_s, end_s)
             return (alone, np.nan, 0.0, np.nan, np.nan) if np.isfinite(alone) else None
