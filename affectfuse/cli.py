@@ -129,15 +129,17 @@ def train(
     ),
     allow_custom: AllowCustom = False,
 ) -> None:
-    """Train a fused model on the recipe's data set."""
+    """Train a fused model on the recipe's data set, or the pulse network (heart_rate_pulse)."""
     from affectfuse.config import load_recipe
     from affectfuse.progress import StepProgress
     from affectfuse.reports.writing import check_writable
-    from affectfuse.training.train import train as run
+    from affectfuse.training.pulse import train_pulse
+    from affectfuse.training.train import train as train_fused
 
     with _custom(allow_custom), StepProgress() as progress:
         node = load_recipe(recipe, overrides or ())
         check_writable(out)
+        run = train_pulse if "pulse_training" in node else train_fused
         result = run(node, out, progress.step)
     typer.echo(result.table())
     typer.echo(f"{result.checkpoint}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,20 +18,19 @@ from affectfuse.config import build, cache_dir
 from affectfuse.containers import Target
 from affectfuse.datasets.base import Dataset, Progress
 from affectfuse.datasets.splits import Split, hold_out
-from affectfuse.errors import ConfigError, DatasetError, did_you_mean
+from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.files import write_whole
 from affectfuse.modalities.base import Modality
 from affectfuse.training.evaluation import FUSED, format_metrics
 from affectfuse.training.fitting import deterministic, torch_threads
 from affectfuse.training.fusion import Fitted, fit_fusion
 from affectfuse.training.module import TrainingSettings
+from affectfuse.training.recipes import check_keys, container, settings_of, share
 from affectfuse.training.recognisers import RecogniserSettings, TrainedRecogniser, train_recogniser
 from affectfuse.training.samples import SampleCollector
 from affectfuse.versions import package_versions
 
 __all__ = ["TrainingResult", "train"]
-
-Settings = TypeVar("Settings", TrainingSettings, RecogniserSettings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,19 +85,19 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     Raises:
         AffectFuseError: when the recipe, a data set or the folder cannot be used.
     """
-    _check_keys(recipe)
+    check_keys(recipe, _KEYS, "train")
     modalities, configs = _build_modalities(recipe)
-    settings = _settings(recipe, "training", TrainingSettings)
-    coaching = _settings(recipe, "recogniser_training", RecogniserSettings)
-    fusion = _container(recipe.fusion)
+    settings = settings_of(recipe, "training", TrainingSettings, "train")
+    coaching = settings_of(recipe, "recogniser_training", RecogniserSettings, "train")
+    fusion = container(recipe.fusion)
     dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
     target = _target(dataset)
     dataset.prepare(progress)
     items = dataset.items()
     split = hold_out(
         [item.subject for item in items if item.labels],
-        validation=_share(recipe, "validation"),
-        test=_share(recipe, "test"),
+        validation=share(recipe, "validation"),
+        test=share(recipe, "test"),
         seed=recipe.seed,
     )
     folder = Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples"
@@ -140,7 +139,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
                 name: {"dataset": coded.name, "provenance": coded.provenance, **trained.metrics}
                 for name, trained in recognisers.items()
             },
-            "recipe": _container(recipe),
+            "recipe": container(recipe),
         },
         metrics=fitted.metrics,
         versions=package_versions(),
@@ -192,16 +191,6 @@ _KEYS = (
 )  # fmt: skip
 
 
-def _check_keys(recipe: DictConfig) -> None:
-    for key in _KEYS:
-        if key not in recipe:
-            raise ConfigError(f"the recipe lacks '{key}': see configs/train.yaml.")
-    for side in recipe.split:
-        if side not in ("validation", "test"):
-            advice = did_you_mean(str(side), ("validation", "test"))
-            raise ConfigError(f"unknown key 'split.{side}'. {advice}")
-
-
 def _target(dataset: Dataset) -> Target:
     if dataset.target is None:
         raise DatasetError(
@@ -222,7 +211,7 @@ def _build_modalities(
         if modality.name in modalities:
             raise ConfigError(f"two modalities are called '{modality.name}': keep one of them.")
         modalities[modality.name] = modality
-        configs[modality.name] = _container(node)
+        configs[modality.name] = container(node)
     if not modalities:
         raise ConfigError("the recipe names no modality: add one to 'modalities'.")
     return modalities, configs
@@ -252,30 +241,3 @@ def _train_recognisers(
         clips = collector.clips(dataset.items(), name)
         trained[name] = train_recogniser(modality, clips, subjects, settings, recipe.seed, progress)
     return trained, dataset
-
-
-def _settings(recipe: DictConfig, key: str, kind: type[Settings]) -> Settings:
-    node = recipe.get(key)
-    given = _container(node) if isinstance(node, DictConfig) else {}
-    known = [f.name for f in fields(kind)]
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"unknown key '{key}.{name}'. {did_you_mean(name, known)}")
-    missing = [name for name in known if name not in given]
-    if missing:
-        raise ConfigError(f"the recipe lacks '{key}.{missing[0]}': see configs/train.yaml.")
-    try:
-        return kind(**given)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{key}: {error}") from error
-
-
-def _share(recipe: DictConfig, side: str) -> Any:
-    value = recipe.split.get(side, 0.0)
-    return value if isinstance(value, int | float) else list(value)
-
-
-def _container(node: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}

@@ -8,8 +8,12 @@ import numpy as np
 
 from affectfuse.containers import Array
 
-__all__ = ["RatePosterior", "read_rate"]
+__all__ = ["RATES_BPM", "RatePosterior", "read_rate"]
 
+RATES_BPM = tuple(range(40, 221, 2))
+"""The grid: the rates of a pulse network's logits. One class more, the last, is 'no pulse'."""
+
+_RATES = np.array(RATES_BPM, dtype=float)
 _NEAR_BPM = 6.0
 _TOLERATED_BPM = 3.0
 _SPREAD_BPM = 3.0
@@ -18,30 +22,30 @@ _KEPT = 0.5
 _TINY = 1e-6
 
 
-def read_rate(rates_bpm: Array, probabilities: Array) -> tuple[float, float]:
+def read_rate(probabilities: Array) -> tuple[float, float]:
     """Return the heart rate and the probability that it is right to within 3 bpm.
 
     The rate is the mean of the probabilities within 6 bpm of the point around which there are most.
+    NaN when all are 0.
 
     Args:
-        rates_bpm: (rate,) uniform.
-        probabilities: (rate,) or, with that of 'no pulse' last, (rate + 1,).
+        probabilities: (rate,) over `RATES_BPM`, or (rate + 1,) with that of 'no pulse' last.
     """
-    likely = np.asarray(probabilities[: len(rates_bpm)], dtype=float)
-    step_bpm = float(rates_bpm[1] - rates_bpm[0])
+    likely = np.asarray(probabilities[: len(_RATES)], dtype=float)
+    step_bpm = _RATES[1] - _RATES[0]
+    edges_bpm = np.append(_RATES, _RATES[-1] + step_bpm) - step_bpm / 2
     cumulative = np.concatenate([[0.0], np.cumsum(likely)])
-    edges_bpm = np.append(rates_bpm, rates_bpm[-1] + step_bpm) - step_bpm / 2
 
     def within(centre_bpm: Array) -> Array:
-        ends = np.stack([centre_bpm - _TOLERATED_BPM, centre_bpm + _TOLERATED_BPM])
-        low, high = np.interp(ends, edges_bpm, cumulative)
+        ends_bpm = np.stack([centre_bpm - _TOLERATED_BPM, centre_bpm + _TOLERATED_BPM])
+        low, high = np.interp(ends_bpm, edges_bpm, cumulative)
         return np.asarray(high - low)
 
-    mode_bpm = float(rates_bpm[int(np.argmax(within(rates_bpm)))])
-    near = np.where(np.abs(rates_bpm - mode_bpm) <= _NEAR_BPM, likely, 0.0)
+    mode_bpm = float(_RATES[int(np.argmax(within(_RATES)))])
+    near = np.where(np.abs(_RATES - mode_bpm) <= _NEAR_BPM, likely, 0.0)
     if near.sum() <= 0.0:
         return math.nan, 0.0
-    rate_bpm = float(near @ rates_bpm / near.sum())
+    rate_bpm = float(near @ _RATES / near.sum())
     return rate_bpm, float(np.clip(within(np.array(rate_bpm)), 0.0, 1.0))
 
 
@@ -50,25 +54,28 @@ class RatePosterior:
 
     Between ticks the belief spreads by about 3 bpm, with a chance of 2 % of any rate; because
     neighbouring windows overlap, the old belief counts with an exponent of 0.5.
+
+    Args:
+        band_bpm: lowest and highest heart rate.
     """
 
-    def __init__(self, rates_bpm: Array) -> None:
-        self._rates_bpm = rates_bpm
-        distance = np.abs(rates_bpm[:, None] - rates_bpm[None, :])
+    def __init__(self, band_bpm: tuple[float, float]) -> None:
+        self._inside = (band_bpm[0] <= _RATES) & (band_bpm[1] >= _RATES)
+        distance = np.abs(_RATES[:, None] - _RATES[None, :])
         spread = np.exp(-distance / _SPREAD_BPM)
         self._spread = spread / spread.sum(axis=0, keepdims=True)
-        self._belief = np.full(len(rates_bpm), 1.0 / len(rates_bpm))
+        self._belief = np.full(len(_RATES), 1.0 / len(_RATES))
 
     def update(self, probabilities: Array) -> tuple[float, float]:
         """Take the newest window's probabilities (rate + 1,), return rate and confidence."""
         pulse, none = np.asarray(probabilities[:-1], dtype=float), float(probabilities[-1])
         prior = self._spread @ self._belief**_KEPT
         prior = (1 - _ANY_RATE) * prior / prior.sum() + _ANY_RATE / len(prior)
-        belief = prior * (pulse + _TINY)
+        belief = prior * np.where(self._inside, pulse + _TINY, 0.0)
         self._belief = belief / belief.sum()
-        rate_bpm, within = read_rate(self._rates_bpm, self._belief)
-        return rate_bpm, within * (1.0 - none)
+        rate_bpm, likely = read_rate(self._belief)
+        return rate_bpm, likely * (1.0 - none)
 
     def skip(self) -> None:
         """Forget: there was no evidence."""
-        self._belief = np.full(len(self._rates_bpm), 1.0 / len(self._rates_bpm))
+        self._belief = np.full(len(_RATES), 1.0 / len(_RATES))

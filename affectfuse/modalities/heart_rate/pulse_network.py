@@ -7,14 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from affectfuse.modalities.heart_rate.posterior import RATES_BPM
 from affectfuse.modalities.heart_rate.pulse_signals import N_CHANNELS
 
-__all__ = ["RATES_BPM", "PulseNetwork", "Resonators"]
+__all__ = ["PulseNetwork", "Resonators"]
 
-_STEP_BPM = 2
-RATES_BPM = tuple(range(40, 221, _STEP_BPM))
-"""The heart rates of the logits; one class more, the last, stands for 'no pulse'."""
-
+_STEP_BPM = RATES_BPM[1] - RATES_BPM[0]
 _REGIONS, _COLOURS, _MOTIONS = 4, 12, 3
 _RATES = slice(RATES_BPM[0] // _STEP_BPM, RATES_BPM[-1] // _STEP_BPM + 1)
 _BAND = slice(36 // _STEP_BPM, 240 // _STEP_BPM + 1)
@@ -88,8 +86,8 @@ class PulseNetwork(nn.Module):
        and all else is least (minimum variance): noise has colours of its own, which no fixed
        projection cancels. A fixed projection is learned beside it.
     3. The powers of the mixtures at a rate, at its double and at its half go through convolutions
-       along the rates to one logit a rate; from their pool come the embedding, and from that the
-       logit of 'no pulse'.
+       along the rates to one logit a rate; from their pool and the expected rate comes the
+       embedding, and from that the logit of 'no pulse'.
 
     References: minimum variance, Capon 1969, doi:10.1109/PROC.1969.7278; a fixed pulse colour,
     de Haan and van Leest 2014, doi:10.1088/0967-3334/35/9/1913.
@@ -105,7 +103,10 @@ class PulseNetwork(nn.Module):
 
     def __init__(self, rate_hz: float, embedding_dim: int = 32, width: int = 48) -> None:
         super().__init__()
+        self.settings = {"rate_hz": rate_hz, "embedding_dim": embedding_dim, "width": width}
         self.resonators = Resonators(rate_hz)
+        self.rates: Tensor
+        self.register_buffer("rates", (torch.tensor(RATES_BPM) - 80.0) / 30.0, persistent=False)
         self.log_ridges = nn.Parameter(torch.tensor([-7.4, -4.0, -3.0]))
         self.pulse_colour = nn.Parameter(torch.tensor([0.43, 1.0, 0.69]))
         self.projection = nn.Parameter(torch.tensor([-0.6, 1.0, -0.4]))
@@ -119,7 +120,7 @@ class PulseNetwork(nn.Module):
             nn.GELU(),
         )
         self.rate_logit = nn.Conv1d(width, 1, 1)
-        self.embed = nn.Linear(3 * width, embedding_dim)
+        self.embed = nn.Linear(3 * width + 2, embedding_dim)
         self.none_logit = nn.Linear(embedding_dim, 1)
 
     def forward(self, signals: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,8 +202,11 @@ class PulseNetwork(nn.Module):
             torch.cat([*at, common[:, :, None].expand(-1, -1, len(rates))], dim=1)
         )
         logits = self.rate_logit(hidden)
-        chosen = (hidden * torch.softmax(logits, -1)).sum(-1)
-        pooled = torch.cat([chosen, hidden.mean(-1), hidden.amax(-1)], dim=-1)
+        belief = torch.softmax(logits, -1)
+        mean = (belief * self.rates).sum(-1)
+        spread = (belief * (self.rates - mean[..., None]).square()).sum(-1)
+        chosen = (hidden * belief).sum(-1)
+        pooled = torch.cat([chosen, hidden.mean(-1), hidden.amax(-1), mean, spread], dim=-1)
         embedding = torch.tanh(self.embed(pooled))
         return embedding, torch.cat([logits.squeeze(1), self.none_logit(embedding)], dim=-1)
 
