@@ -136,7 +136,7 @@ def _sliced(path: Path, variable: str) -> Images:
         stored = file[variable]
         frame_bytes = stored.dtype.itemsize * int(np.prod(stored.shape[:3]))
         step = stored.chunks[3] if stored.chunks else 1
-        step = max(1, min(max(step, 8), _BLOCK_BYTES // frame_bytes))
+        step = max(1, min(max(step, 8), 2 * _BLOCK_BYTES // frame_bytes))
         for start in range(0, stored.shape[3], step):
             block = _to_uint8(stored[..., start : start + step], path)
             for index in range(block.shape[3]):

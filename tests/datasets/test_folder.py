@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from affectfuse.caching import digest_recording
 from affectfuse.config import load_recipe
+from affectfuse.containers import Tick
+from affectfuse.datasets.mmpd import Mmpd
 from affectfuse.datasets.pure import Pure
 from affectfuse.datasets.references import numbers, read_columns, read_rows, reference
 from affectfuse.datasets.ubfc_rppg import UbfcRppg2
 from affectfuse.errors import DatasetError
+from affectfuse.extraction import extract_recording
 from affectfuse.training.train import train
 
 
@@ -84,3 +88,25 @@ def test_broken_rows_are_named(tmp_path: Path) -> None:
         read_columns(table, ("A",))
     with pytest.raises(DatasetError, match=r"line 1 holds something else than numbers \(.*'x'"):
         numbers("1 2 x", "line 1")
+
+
+def test_extraction_opens_what_opens_itself(trees: Callable[[str], Path]) -> None:
+    item = Pure(str(trees("pure"))).items()[0]
+    ticks = [r for r in extract_recording(item.source, {}) if isinstance(r, Tick)]
+    assert [tick.time_s for tick in ticks] == [1.0]
+
+
+def test_the_cache_tells_openers_apart(trees: Callable[[str], Path]) -> None:
+    def digest(frame_rate_hz: float) -> str:
+        item = Mmpd(str(trees("mmpd")), frame_rate_hz=frame_rate_hz).items()[0]
+        return digest_recording(item.path, item.opener)
+
+    assert digest(30.0) == digest(30.0) != digest(25.0)
+
+
+def test_a_folder_of_images_is_told_by_all_of_its_files(own_tree: Callable[[str], Path]) -> None:
+    folder = own_tree("pure") / "01-01" / "01-01"
+    before = digest_recording(folder)
+    middle = sorted(folder.iterdir())[20]
+    middle.write_bytes(middle.read_bytes() + b"x")
+    assert digest_recording(folder) != before
