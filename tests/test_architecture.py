@@ -93,6 +93,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not loaded_after("import affectfuse, affectfuse.cli") & HEAVY
 
 
-def test_scoring_and_reports_need_no_torch() -> None:
+def test_scoring_evaluation_and_reports_need_no_torch() -> None:
     rooms = "import affectfuse.scoring.baseline_shift, affectfuse.reports.page, affectfuse.pipeline"
+    rooms += ", affectfuse.evaluation.heart_rate, affectfuse.reports.evaluation"
     assert not loaded_after(rooms) & {"torch", "pytorch_lightning"}

@@ -125,7 +125,8 @@ def evaluate_heart_rate(
     """
     protocol = build(recipe.evaluation, HeartRateProtocol)  # type: ignore[type-abstract]
     modality, config = _modality(recipe)
-    draws = _whole_number(recipe, "draws")
+    draws, seed = _whole_number(recipe, "draws", 100), _whole_number(recipe, "seed", 0)
+    workers = available_cores() if recipe.workers is None else _whole_number(recipe, "workers", 1)
     dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
     dataset.prepare(progress)
     items = dataset.items()
@@ -138,9 +139,7 @@ def evaluate_heart_rate(
             "data set or evaluation=NAME."
         )
     folder = Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "evaluation"
-    tracks, skipped = collect_tracks(
-        usable, modality, config, folder, recipe.workers or available_cores(), progress
-    )
+    tracks, skipped = collect_tracks(usable, modality, config, folder, workers, progress)
     known = {item.key for item in usable}
     skipped |= {
         item.key: f"no reference that can be used ({wanted})"
@@ -163,7 +162,7 @@ def evaluate_heart_rate(
         )
     kept = [item for item in usable if item.key in compared]
     pairs = Pairs.join((item.key, item.subject, compared[item.key]) for item in kept)
-    overall, groups = _measured(pairs, kept, draws, recipe.seed, progress)
+    overall, groups = _measured(pairs, kept, draws, seed, progress)
     used = Counter(found.reference for found in compared.values())
     return HeartRateEvaluation(
         dataset=dataset.name,
@@ -173,7 +172,7 @@ def evaluate_heart_rate(
         overall=overall,
         groups=groups,
         agreement=bland_altman(pairs),
-        reliability=reliability(pairs, draw_subjects(pairs, draws, recipe.seed)),
+        reliability=reliability(pairs, draw_subjects(pairs, draws, seed)),
         risk_coverage=risk_coverage(pairs),
         skipped=skipped,
         notes=interval_notes(overall.subjects),
@@ -206,10 +205,10 @@ def _modality(recipe: DictConfig) -> tuple[Modality, dict[str, Any]]:
     return modality, {str(key): value for key, value in config.items()}
 
 
-def _whole_number(recipe: DictConfig, key: str) -> int:
+def _whole_number(recipe: DictConfig, key: str, least: int) -> int:
     value = recipe[key]
-    if not isinstance(value, int) or value < 100:
-        raise ConfigError(f"'{key}' is {value}; allowed is a whole number of at least 100.")
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"'{key}' is {value}; allowed is a whole number of at least {least}.")
     return value
 
 
