@@ -93,9 +93,17 @@ METRICS = {
     "within_3_bpm_percent": Metric(
         "Within 3 bpm", "%", _within, f"share of estimates at most {HIT_BPM:g} bpm off"
     ),
-    "snr_db": Metric("SNR", "dB", lambda p, w: _mean(p.snr_db, w), "of the pulse waveform"),
+    "snr_db": Metric(
+        "SNR",
+        "dB",
+        lambda p, w: _mean(p.snr_db, w),
+        "of the pulse waveform, at the reference rate and its double against the band's rest",
+    ),
     "macc": Metric(
-        "MACC", "", lambda p, w: _mean(p.macc, w), "of estimated and reference pulse waveform"
+        "MACC",
+        "",
+        lambda p, w: _mean(p.macc, w),
+        "largest correlation of estimated and reference waveform over all shifts",
     ),
     "coverage_percent": Metric("Coverage", "%", _coverage, "share of rows with an estimate"),
     "auroc": Metric(

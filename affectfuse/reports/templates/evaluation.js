@@ -27,8 +27,8 @@
   const level = (colour, y, label, dash) => [
     { shape: { type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y,
                line: { color: colour("c1"), width: 1.5, dash } },
-      note: { xref: "paper", x: 1, xanchor: "right", y, yanchor: "bottom", showarrow: false,
-              text: label, font: { size: 11, color: colour("c1") } } },
+      note: { xref: "paper", x: 1, xanchor: "left", xshift: 4, y, yanchor: "middle", showarrow: false,
+              text: label, align: "left", font: { size: 11, color: colour("c1") } } },
   ];
   const diagonal = (colour, from, to) => ({
     type: "line", x0: from, y0: from, x1: to, y1: to, layer: "below",
@@ -43,7 +43,7 @@
       const levels = [["bias", "solid"], ["low", "dash"], ["high", "dash"]]
         .filter(([name]) => known(data.limits[name]))
         .flatMap(([name, dash]) =>
-          level(colour, data.limits[name], (name === "bias" ? "bias " : "") + signed(data.limits[name]), dash));
+          level(colour, data.limits[name], (name === "bias" ? "bias<br>" : "") + signed(data.limits[name]), dash));
       return {
         traces: [points(colour, mean, difference)],
         x: { title: "mean of estimate and reference, bpm" },
@@ -51,7 +51,7 @@
           title: "estimate − reference, bpm", zeroline: true,
           range: span([...difference, ...Object.values(data.limits).filter(known), 0]),
         },
-        shapes: levels.map((l) => l.shape), annotations: levels.map((l) => l.note),
+        shapes: levels.map((l) => l.shape), annotations: levels.map((l) => l.note), right: 52,
       };
     },
     scatter: (colour) => {
@@ -102,9 +102,9 @@
   const draw = () => {
     const colour = theme();
     return Promise.all(Object.entries(plots).map(([id, make]) => {
-      const { traces, x, y, shapes = [], annotations = [] } = make(colour);
+      const { traces, x, y, shapes = [], annotations = [], right = 10 } = make(colour);
       return Plotly.react(id, traces, {
-        margin: { l: 52, r: 10, t: 8, b: 46 }, showlegend: false, hovermode: "closest",
+        margin: { l: 52, r: right, t: 8, b: 46 }, showlegend: false, hovermode: "closest",
         dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
         paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
         font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink") },
