@@ -55,12 +55,11 @@ class _Retimed(Recording):
 
     def observations(self) -> Iterator[Observation]:
         """Yield the frames at their true times; can be read once."""
-        first_s = last_s = -math.inf
+        last_s = -math.inf
         for seen in self._recording.observations():
             if not isinstance(seen, Frame):
                 continue
-            first_s = seen.time_s if math.isinf(first_s) else first_s
-            time_s = self._true_s(seen.time_s - first_s)
+            time_s = self._true_s(seen.time_s)
             if math.isnan(time_s):
                 self._beyond += 1
             elif time_s <= last_s:

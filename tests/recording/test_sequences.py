@@ -237,3 +237,21 @@ def test_a_video_is_spread_over_its_true_length(tmp_path: Path) -> None:
     recording = open_retimed(path, duration_s=2 * 26 / 25)
     read = frames(recording)
     np.testing.assert_allclose([f.time_s for f in read], np.arange(26) / 12.5, atol=0.05)
+
+
+def test_a_damaged_frame_does_not_shift_those_after_it(tmp_path: Path) -> None:
+    path = write_avi(tmp_path / "video.avi", [picture(50 + 9 * i) for i in range(20)], 25)
+    content = bytearray(path.read_bytes())
+    place = content.index(b"movi")
+    for number in range(6):
+        place = content.index(b"00dc", place)
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+        if number in (0, 5):
+            content[place + 8 : place + 8 + size] = bytes(size)
+        place += 8 + size
+    path.write_bytes(content)
+    true_s = np.arange(20) * 0.06
+    recording = open_retimed(path, times_s=true_s)
+    read = frames(recording)
+    np.testing.assert_allclose([f.time_s for f in read], np.delete(true_s, [0, 5]))
+    assert recording.notes == ["2 damaged packets could not be decoded: left out"]
