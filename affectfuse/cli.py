@@ -157,11 +157,13 @@ def evaluate_heart_rate(
     """Measure the heart rate of a data set: errors, confidence, agreement, by subject.
 
     RECIPE is a data set's name (affectfuse evaluate heart_rate synthetic), or a recipe that begins
-    with `extends: evaluate_heart_rate` and names its dataset, modalities: [heart_rate] and
-    evaluation. Overrides: dataset.root=DIR says where the data set is; evaluation=toolbox takes
-    rPPG-Toolbox's protocol in place of affectfuse's own, evaluation.window_s=10 sets a key of it.
+    with `extends: evaluate_heart_rate` and names its dataset, modality and evaluation.
+
+    Overrides: dataset.root=DIR says where the data set is; evaluation=toolbox takes rPPG-Toolbox's
+    protocol in place of affectfuse's own; evaluation.window_s=10 sets a key of it.
+
     Writes predictions.csv, metrics.json, metrics.csv and evaluation.html. What was read is kept in
-    the cache: an interrupted run goes on, and a second protocol costs nothing.
+    the cache: an interrupted run goes on, and a second protocol reads nothing again.
     """
     from affectfuse.evaluation.heart_rate import evaluate_heart_rate as run
     from affectfuse.evaluation.heart_rate import heart_rate_recipe

@@ -15,6 +15,7 @@ from affectfuse.containers import Track
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.extraction import extract_recording
 from affectfuse.modalities.base import Modality
+from affectfuse.recording.base import RecordingSource
 
 __all__ = ["TRACKS", "collect_tracks"]
 
@@ -52,19 +53,19 @@ def collect_tracks(
     failed: dict[str, str] = {}
     for item in items:
         try:
-            name = digest({**common, "recording": digest_recording(item.path)})
+            name = digest({**common, "recording": digest_recording(item.path, item.opener)})
         except OSError as error:
             failed[item.key] = f"cannot read {item.path}: {error.strerror}"
         else:
-            extract = partial(_extract, item.path, modality)
+            extract = partial(_extract, item.source, modality)
             tasks.append((item.key, folder / f"{name}.safetensors", extract))
     found, broken = run_tasks(tasks, workers, "reading heart rates", progress)
     return {key: _tracks(extracted) for key, extracted in found.items()}, failed | broken
 
 
-def _extract(path: Path, modality: Modality) -> Extracted:
+def _extract(source: RecordingSource, modality: Modality) -> Extracted:
     parts: dict[str, list[Track]] = defaultdict(list)
-    for reading in extract_recording(path, {modality.name: modality}):
+    for reading in extract_recording(source, {modality.name: modality}):
         if isinstance(reading, Track) and reading.name in TRACKS:
             parts[reading.name].append(reading)
     extracted: Extracted = {}

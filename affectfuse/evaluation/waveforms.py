@@ -10,6 +10,7 @@ import numpy as np
 from scipy.signal import butter, filtfilt
 
 from affectfuse.containers import Array
+from affectfuse.errors import ConfigError
 from affectfuse.signals.detrending import detrend
 
 __all__ = ["LEAST_SAMPLES", "clean", "macc", "peak_bpm", "snr_db"]
@@ -30,7 +31,15 @@ def clean(
         rate_hz: sampling rate.
         band_hz: lowest and highest frequency.
         regularisation: of `detrend`, its lambda.
+
+    Raises:
+        ConfigError: when the band reaches half the sampling rate.
     """
+    if band_hz[1] >= rate_hz / 2.0:
+        raise ConfigError(
+            f"band_hz reaches {band_hz[1]:g} Hz, but the waveform has {rate_hz:g} samples a "
+            f"second: give a band below {rate_hz / 2.0:g} Hz."
+        )
     b, a = butter(1, [2.0 * edge / rate_hz for edge in band_hz], btype="bandpass")
     filtered: Array = filtfilt(b, a, detrend(np.asarray(values, float), regularisation))
     return filtered

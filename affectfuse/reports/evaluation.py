@@ -51,8 +51,8 @@ def evaluation_table(result: HeartRateEvaluation) -> str:
         rows.append((metric.title, f"{_shown(found.value)}{unit}", interval))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
-        f"{result.dataset}, protocol {result.protocol}: {overall.rows} rows of "
-        f"{overall.recordings} recordings of {overall.subjects} subjects"
+        f"{result.dataset}, protocol {result.protocol}: subjects {overall.subjects}, recordings "
+        f"{overall.recordings}, rows {overall.rows}"
     ]
     lines += [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -62,7 +62,7 @@ def evaluation_table(result: HeartRateEvaluation) -> str:
         lines.append(f"note: {warning}")
     lines += [f"note: {note}" for note in result.notes]
     if result.skipped:
-        lines.append(f"left out {len(result.skipped)} recordings:")
+        lines.append(f"left out, {len(result.skipped)} of the recordings:")
         lines += [f"  {key}: {reason}" for key, reason in result.skipped.items()]
     return "\n".join(lines)
 

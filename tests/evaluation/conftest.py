@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from evaluation.planted import MakePairs
+from evaluation.planted import MakePairs, pulse_recipe
 
-from affectfuse.config import custom_package
 from affectfuse.evaluation.base import Pairs
 
 
@@ -43,24 +41,7 @@ def make_pairs() -> MakePairs:
 
 
 @pytest.fixture
-def pulses(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """A recipe of the planted data set in `custom/`, reached as a user's own would be."""
-    with custom_package(Path(__file__).parent):
-        from custom.pulses import read
-
-        monkeypatch.setattr("affectfuse.evaluation.tracks.extract_recording", read)
-        recipe = tmp_path / "pulses.yaml"
-        recipe.write_text(
-            "extends: evaluate_heart_rate\n"
-            "dataset:\n"
-            "  target: custom.pulses.Pulses\n"
-            f"  root: {tmp_path / 'data'}\n"
-            "  subjects: 6\n"
-            "  references: [heart_rate_bpm, bvp]\n"
-            f"cache: {tmp_path / 'cache'}\n"
-            "draws: 200\n"
-            "workers: 1\n"
-        )
+def pulses(tmp_path: Path) -> Iterator[Path]:
+    """A recipe of the planted data set in `custom/`."""
+    with pulse_recipe(tmp_path) as recipe:
         yield recipe
-    for name in [name for name in sys.modules if name.partition(".")[0] == "custom"]:
-        del sys.modules[name]

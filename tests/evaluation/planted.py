@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+from affectfuse.config import custom_package
 from affectfuse.containers import Array, Track
 from affectfuse.evaluation.base import Pairs
 
@@ -41,3 +46,27 @@ def track(name: str, times_s: Any, values: Any, quality: Any = 1.0) -> Track:
     values = np.asarray(values, float)
     level: Array = np.broadcast_to(np.asarray(quality, float), values.shape).copy()
     return Track(name, "1", np.asarray(times_s, float), values, level)
+
+
+@contextmanager
+def pulse_recipe(folder: Path) -> Iterator[Path]:
+    """A recipe of the planted data set in `custom/`, reached as a user's own would be."""
+    with custom_package(Path(__file__).parent), pytest.MonkeyPatch.context() as patch:
+        from custom.pulses import read
+
+        patch.setattr("affectfuse.evaluation.tracks.extract_recording", read)
+        recipe = folder / "pulses.yaml"
+        recipe.write_text(
+            "extends: evaluate_heart_rate\n"
+            "dataset:\n"
+            "  target: custom.pulses.Pulses\n"
+            f"  root: {folder / 'data'}\n"
+            "  subjects: 6\n"
+            "  references: [heart_rate_bpm, bvp]\n"
+            f"cache: {folder / 'cache'}\n"
+            "draws: 100\n"
+            "workers: 1\n"
+        )
+        yield recipe
+    for name in [name for name in sys.modules if name.partition(".")[0] == "custom"]:
+        del sys.modules[name]

@@ -65,9 +65,7 @@ def test_one_subject_has_figures_and_no_intervals(pulses: Path) -> None:
     assert "one subject" in result.notes[0]
 
 
-def test_what_was_read_is_kept_until_it_changes(
-    pulses: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_read_is_kept_until_it_changes(pulses: Path) -> None:
     from affectfuse.evaluation import tracks
 
     read, seen = tracks.extract_recording, []
@@ -78,17 +76,18 @@ def test_what_was_read_is_kept_until_it_changes(
             raise KeyboardInterrupt
         return read(path, *rest)
 
-    monkeypatch.setattr(tracks, "extract_recording", count)
-    with pytest.raises(KeyboardInterrupt):
-        evaluate(pulses)
-    whole = evaluate(pulses)
-    assert len(seen) == 4 + 9  # three were finished before the interruption
-    assert evaluate(pulses, "evaluation=toolbox").overall.recordings == 12
-    assert len(seen) == 13
-    again = evaluate(pulses)
-    assert again.overall.metrics == whole.overall.metrics
-    evaluate(pulses, "modalities.heart_rate.least_s=6")
-    assert len(seen) == 25
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracks, "extract_recording", count)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(pulses)
+        whole = evaluate(pulses)
+        assert len(seen) == 4 + 9  # three were finished before the interruption
+        assert evaluate(pulses, "evaluation=toolbox").overall.recordings == 12
+        assert len(seen) == 13
+        again = evaluate(pulses)
+        assert again.overall.metrics == whole.overall.metrics
+        evaluate(pulses, "modalities.heart_rate.least_s=6")
+        assert len(seen) == 25
 
 
 def test_a_recording_that_cannot_be_read_is_left_out(pulses: Path) -> None:
@@ -128,6 +127,7 @@ def test_a_data_set_without_references_is_refused_before_anything_is_read(pulses
         ("draws=5", "at least 100"),
         ("workers=0", "'workers' is 0; allowed is a whole number of at least 1"),
         ("seed=-1", "at least 0"),
+        ("evaluation.band_hz=[0.6, 20]", "give a band below 15 Hz"),
     ],
 )
 def test_overrides_that_cannot_be_are_refused(pulses: Path, override: str, said: str) -> None:

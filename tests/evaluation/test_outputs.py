@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evaluation.planted import pulse_recipe
 
 from affectfuse.cli import main
 from affectfuse.evaluation.heart_rate import (
@@ -47,9 +48,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return command
 
 
-@pytest.fixture
-def result(pulses: Path) -> HeartRateEvaluation:
-    return evaluate_heart_rate(heart_rate_recipe(str(pulses)))
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> HeartRateEvaluation:
+    with pulse_recipe(tmp_path_factory.mktemp("pulses")) as recipe:
+        return evaluate_heart_rate(heart_rate_recipe(str(recipe)))
 
 
 def hostile(result: HeartRateEvaluation) -> HeartRateEvaluation:
@@ -117,7 +119,7 @@ def test_the_command_writes_and_prints_what_was_measured(
     assert mae["value"] == pytest.approx(np.nanmean(np.abs(errors)), abs=1e-4)
     assert mae["low_95"] < mae["value"] < mae["high_95"]
     assert metrics["left_out"] == {"03-still": "03-still.npz is no recording"}
-    assert metrics["provenance"]["configuration"]["draws"] == 200
+    assert metrics["provenance"]["configuration"]["draws"] == 100
     assert metrics["provenance"]["versions"]["affectfuse"]
     table = list(csv.DictReader(io.StringIO((out / "metrics.csv").read_text())))
     assert {row["metric"] for row in table} == set(METRICS)
@@ -132,9 +134,9 @@ def test_synthetic_recordings_through_the_command(run: Run, tmp_path: Path) -> N
     session = ["duration_s=7", "fps=15", "width=160", "height=160", "interocular_percent=30"]
     overrides = ["dataset.subjects=1", "dataset.workers=1", "workers=1", f"dataset.root={tmp_path}"]
     overrides += [f"dataset.session.{setting}" for setting in session]
-    code, printed, _ = run("heart_rate", "synthetic", *overrides, "--out", tmp_path / "out")
-    assert code == 0
-    assert "3 rows of 1 recordings of 1 subjects" in printed
+    code, printed, err = run("heart_rate", "synthetic", *overrides, "--out", tmp_path / "out")
+    assert code == 0, err
+    assert "subjects 1, recordings 1, rows 3" in printed
     assert "note: The recordings are synthetic." in printed
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["warning"].startswith("The recordings are synthetic.")
