@@ -43,7 +43,8 @@ Task = tuple[str, Path, Callable[[], Extracted]]
 """What it is about, the cached file, and the picklable function that makes what goes into it."""
 
 _EDGE_BYTES = 1 << 20
-_SOURCES = ("containers.py", "extraction.py", "signals", "recording")
+_SOURCES = ("containers.py", "extraction.py", "signals", "recording", "checkpoints")
+_KINDS = (".py", ".safetensors")
 
 
 def available_cores() -> int:
@@ -87,14 +88,15 @@ def digest_recording(path: Path, opener: object = None) -> str:
 def digest_code(classes: frozenset[type]) -> str:
     """Return a digest of the code that extracts: affectfuse's, the given classes', the libraries'.
 
-    A class stands for all Python files beside its own.
+    A class stands for all Python files beside its own. Shipped weights of extractors count as code.
     """
     package = Path(affectfuse.__file__).parent
     roots = [package / name for name in _SOURCES]
     roots += sorted({Path(inspect.getfile(cls)).parent for cls in classes})
     found = hashlib.sha256(json.dumps(package_versions(*EXTRACTION)).encode())
     for root in roots:
-        for file in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
+        files = sorted(root.rglob("*")) if root.is_dir() else [root]
+        for file in (file for file in files if file.suffix in _KINDS):
             found.update(file.name.encode() + file.read_bytes())
     return found.hexdigest()
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from affectfuse.caching import Extracted, digest, digest_recording, run_tasks
+from affectfuse.caching import Extracted, digest, digest_code, digest_recording, run_tasks
 from affectfuse.errors import RecordingError
 
 
@@ -71,3 +73,22 @@ def test_the_digest_of_facts_ignores_their_order() -> None:
     assert (
         digest({"a": 1, "b": [2.0]}) == digest({"b": [2.0], "a": 1}) != digest({"a": 1, "b": [3]})
     )
+
+
+def test_the_digest_of_code_follows_every_file_beside_a_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deeper").mkdir()
+    files = [tmp_path / "made.py", tmp_path / "deeper" / "more.py", tmp_path / "w.safetensors"]
+    for file in files:
+        file.write_text("class Made: pass\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = importlib.import_module("made").Made
+    digests = []
+    for changed in (None, *files):
+        if changed:
+            changed.write_text("class Made: ...\n")
+        digest_code.cache_clear()
+        digests.append(digest_code(frozenset({made})))
+    monkeypatch.delitem(sys.modules, "made")
+    assert len(set(digests)) == 4

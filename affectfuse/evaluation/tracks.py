@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from affectfuse.caching import Extracted, Task, digest, digest_code, digest_reco
 from affectfuse.containers import Track
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.extraction import extract_recording
+from affectfuse.files import file_sha256
 from affectfuse.modalities.base import Modality
 from affectfuse.recording.base import RecordingSource
 
@@ -47,6 +48,7 @@ def collect_tracks(
     common = {
         "what": "heart rate tracks",
         "modality": config,
+        "files": {key: file_sha256(path) for key, path in _files(config)},
         "code": digest_code(frozenset({type(modality)})),
     }
     tasks: list[Task] = []
@@ -61,6 +63,13 @@ def collect_tracks(
             tasks.append((item.key, folder / f"{name}.safetensors", extract))
     found, broken = run_tasks(tasks, workers, "reading heart rates", progress)
     return {key: _tracks(extracted) for key, extracted in found.items()}, failed | broken
+
+
+def _files(config: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+    """Yield the files that a config names (trained weights), whose content decides the tracks."""
+    for key, value in config.items():
+        if isinstance(value, str) and Path(value).is_file():
+            yield key, Path(value)
 
 
 def _extract(source: RecordingSource, modality: Modality) -> Extracted:

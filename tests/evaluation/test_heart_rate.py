@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from affectfuse.config import build
 from affectfuse.containers import Track
-from affectfuse.datasets.base import DatasetItem
+from affectfuse.datasets.base import Dataset, DatasetItem
 from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.evaluation.groups import split_by_attributes
 from affectfuse.evaluation.heart_rate import (
@@ -18,6 +19,8 @@ from affectfuse.evaluation.heart_rate import (
     evaluate_heart_rate,
     heart_rate_recipe,
 )
+from affectfuse.evaluation.tracks import collect_tracks
+from affectfuse.modalities.base import Modality
 
 
 def evaluate(recipe: Path, *overrides: str) -> HeartRateEvaluation:
@@ -88,6 +91,21 @@ def test_what_was_read_is_kept_until_it_changes(pulses: Path) -> None:
         assert again.overall.metrics == whole.overall.metrics
         evaluate(pulses, "modalities.heart_rate.least_s=6")
         assert len(seen) == 25
+
+
+def test_weights_that_a_config_names_count_by_their_content(pulses: Path, tmp_path: Path) -> None:
+    recipe = heart_rate_recipe(str(pulses), ["dataset.subjects=1"])
+    dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
+    dataset.prepare()
+    modality = build(recipe.modalities.heart_rate, Modality)  # type: ignore[type-abstract]
+    weights, cache = tmp_path / "w.safetensors", tmp_path / "cache"
+    kept = []
+    for content in (b"1", b"2", b"1"):
+        weights.write_bytes(content)
+        tracks, _ = collect_tracks(dataset.items(), modality, {"weights": str(weights)}, cache)
+        assert len(tracks) == 2
+        kept.append(len(list(cache.iterdir())))
+    assert kept == [2, 4, 4]
 
 
 def test_a_recording_that_cannot_be_read_is_left_out(pulses: Path) -> None:
