@@ -27,6 +27,7 @@ from affectfuse.recording.demuxing import Demuxer
 from affectfuse.recording.images import RgbConverter
 from affectfuse.recording.live import LivePackets
 from affectfuse.recording.sources import Source, open_container, parse_source
+from affectfuse.recording.traces import TraceRecording, is_trace
 
 __all__ = ["Recording", "RecordingInfo", "VideoRecording", "open_recording"]
 
@@ -40,14 +41,16 @@ def open_recording(source: str | Path, *, audio: bool = False, replay: bool = Fa
     """Open a recording for reading, once, from its start to its end.
 
     Args:
-        source: a file's path; `camera:0` or `/dev/video0`; an rtsp://, rtsps://, http:// or
-            https:// address.
+        source: a file's path, a video or a table of mean colours (see `TraceRecording`);
+            `camera:0` or `/dev/video0`; an rtsp://, rtsps://, http:// or https:// address.
         audio: give the sound too, if there is any.
         replay: give a file's observations at the pace of their timestamps, as if it were live.
 
     Raises:
         RecordingError: when it cannot be read or holds no video; says what was found.
     """
+    if is_trace(source):
+        return TraceRecording(Path(source), replay=replay)
     found = parse_source(source)
     return VideoRecording(found, open_container(found), audio=audio, replay=replay)
 

@@ -62,11 +62,14 @@ def normal_intervals(intervals_s: Array, quality: Array) -> Array:
     good = quality >= _LEAST_QUALITY
     candidates = np.isfinite(intervals_s) & good
     candidates[1:] &= good[:-1]
-    known = np.where(candidates, intervals_s, np.nan)
-    normal = np.zeros(len(intervals_s), bool)
-    for i in np.flatnonzero(candidates):
-        centre = float(np.nanmedian(known[max(0, i - _NEIGHBOURS) : i + _NEIGHBOURS + 1]))
-        normal[i] = abs(intervals_s[i] - centre) <= _MOST_DEVIATION * centre
+    padded = np.full(len(candidates) + 2 * _NEIGHBOURS, np.inf)
+    padded[_NEIGHBOURS : len(padded) - _NEIGHBOURS] = np.where(candidates, intervals_s, np.inf)
+    at = np.arange(len(candidates))[:, None] + np.arange(2 * _NEIGHBOURS + 1)
+    around = np.sort(padded[at], axis=1)  # the unknown last
+    count = np.isfinite(around).sum(axis=1)
+    rows, known = np.arange(len(at)), np.maximum(count, 1)
+    centre = (around[rows, (known - 1) // 2] + around[rows, known // 2]) / 2.0
+    normal: Array = candidates & (np.abs(intervals_s - centre) <= _MOST_DEVIATION * centre)
     return normal
 
 

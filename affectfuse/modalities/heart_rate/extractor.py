@@ -9,9 +9,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affectfuse.containers import Array, Frame, ModalitySample, Observation, Reading, Track
+from affectfuse.containers import (
+    Array,
+    Frame,
+    ModalitySample,
+    Observation,
+    Reading,
+    SignalBlock,
+    Track,
+)
 from affectfuse.modalities.base import Extractor
+from affectfuse.modalities.heart_rate.camera_traces import (
+    CAMERA,
+    channel_ratios,
+    trace_pulses,
+    trace_rows,
+)
 from affectfuse.modalities.heart_rate.history import History
+from affectfuse.modalities.heart_rate.physiology import Physiology, Settled
 from affectfuse.modalities.heart_rate.regions import REGIONS, RegionReader
 from affectfuse.modalities.heart_rate.spectrum import pulse_amplitude
 from affectfuse.modalities.heart_rate.tracker import HeartRateTracker
@@ -46,7 +61,9 @@ class HeartRateExtractor(Extractor):
 
     Tracks: `heart_rate_bpm` (one reading a tick, quality = confidence) and `bvp` (the pulse
     waveform in AC/DC on the uniform grid, rising with blood volume, each sample once, as soon as
-    later frames can no longer change it: 1.6 s + the longest gap behind the tick).
+    later frames can no longer change it: 1.6 s + the longest gap behind the tick); and what
+    `Physiology` reads from that. Colours without pictures (a camera's `SignalBlock`) are taken as
+    those of the skin.
     """
 
     def __init__(self, name: str, settings: HeartRateSettings) -> None:
@@ -55,6 +72,9 @@ class HeartRateExtractor(Extractor):
         self._regions = RegionReader(s.min_region_pixels, s.landmark_smoothing_s)
         self._tracker = HeartRateTracker(s.band_bpm)
         self._history = History(s.history_s)
+        self._physiology = Physiology(s.rate_hz)
+        self._trace = False
+        self._trace_weights = np.zeros(3)
         self._settle_s = POS_WINDOW_S + s.max_gap_s
         self._span_s = s.estimate_window_s + POS_WINDOW_S + self._settle_s + 2.0
         self._frames: deque[tuple[float, Array, Array]] = deque()
@@ -66,18 +86,20 @@ class HeartRateExtractor(Extractor):
         if isinstance(observation, Frame) and observation.time_s > self._time_s:
             self._time_s = observation.time_s
             if observation.face is not None:
-                colours, motion = self._regions.read(observation)
-                self._frames.append((observation.time_s, colours, motion))
-                self._face_s = observation.time_s
-                while observation.time_s - self._frames[0][0] > self._span_s:
-                    self._frames.popleft()
+                self._add(observation.time_s, *self._regions.read(observation))
+        elif isinstance(observation, SignalBlock) and observation.source == CAMERA:
+            self._trace = True
+            for time_s, colours, motion in trace_rows(observation):
+                if time_s > self._time_s:
+                    self._time_s = time_s
+                    self._add(time_s, colours, motion)
         return ()
 
     def tick(self, time_s: float) -> Iterable[Reading]:
         s = self._settings
         colours, motion, start = self._window(time_s)
-        grey = _is_grey(colours)
-        pulses = np.stack([_pulse(colours[:, r], s.rate_hz, grey) for r in range(len(REGIONS))])
+        grey = self._trace or _is_grey(colours)
+        pulses = self._pulses(colours, grey)
         newest = slice(-round(s.estimate_window_s * s.rate_hz), None)
         note = self._missing(time_s, pulses[:, newest])
         heart_rate_bpm = amplitude = math.nan
@@ -90,12 +112,22 @@ class HeartRateExtractor(Extractor):
             )
             heart_rate_bpm, confidence = estimate.heart_rate_bpm, estimate.confidence
             weights = estimate.weights
-            greens = np.stack([green(colours[newest, r]) for r in range(len(REGIONS))])
-            amplitude = pulse_amplitude(greens, weights, heart_rate_bpm, s.rate_hz)
-            note = "camera without colour: heart rate from brightness alone (GREEN)" if grey else ""
+            ratios = self._ratios(colours[newest])
+            amplitude = pulse_amplitude(ratios, weights, heart_rate_bpm, s.rate_hz)
+            if grey and not self._trace:
+                note = "camera without colour: heart rate from brightness alone (GREEN)"
         self._history.add(heart_rate_bpm, confidence, amplitude)
         yield Track.reading("heart_rate_bpm", "bpm", time_s, heart_rate_bpm, confidence, note)
-        yield from self._waveform(time_s, start, pulses, weights, confidence)
+        settled = self._settled(time_s, start, pulses, weights, colours, motion)
+        if len(settled.bvp):
+            yield self._waveform(settled, confidence)
+        yield from self._physiology.update(
+            time_s,
+            settled,
+            heart_rate_bpm,
+            confidence,
+            *self._amplitude_from(weights, grey),
+        )
         yield ModalitySample(
             self._name,
             time_s - s.history_s - s.estimate_window_s,
@@ -103,6 +135,33 @@ class HeartRateExtractor(Extractor):
             self._history.sample(),
             self._history.quality(_QUALITY_TICKS),
         )
+
+    def _add(self, time_s: float, colours: Array, motion: Array) -> None:
+        self._frames.append((time_s, colours, motion))
+        self._face_s = time_s
+        while time_s - self._frames[0][0] > self._span_s:
+            self._frames.popleft()
+
+    def _pulses(self, colours: Array, grey: bool) -> Array:
+        """Return the pulse of each region, or of each candidate of a trace: (row, time)."""
+        rate_hz = self._settings.rate_hz
+        if self._trace:
+            return trace_pulses(colours[:, -1], rate_hz, POS_WINDOW_S)
+        return np.stack([_pulse(colours[:, r], rate_hz, grey) for r in range(len(REGIONS))])
+
+    def _ratios(self, colours: Array) -> Array:
+        """Return what the amplitude of a sample is read from, in AC/DC: (row, time)."""
+        if self._trace:
+            return channel_ratios(colours[:, -1])
+        return np.stack([green(colours[:, r]) for r in range(len(REGIONS))])
+
+    def _amplitude_from(self, weights: Array, grey: bool) -> tuple[Array, tuple[int, ...]]:
+        """Return the regions' weights and the channels that the pulse amplitude is read from."""
+        if not self._trace:
+            return weights, (1,) if grey else (0, 1, 2)
+        self._trace_weights += weights[:3]
+        skin_alone = np.arange(len(REGIONS)) == len(REGIONS) - 1
+        return skin_alone.astype(float), (int(np.argmax(self._trace_weights)),)
 
     def _window(self, time_s: float) -> tuple[Array, Array, int]:
         """Return colours (time, region, channel), motion (time, 3) and the first grid index."""
@@ -139,28 +198,31 @@ class HeartRateExtractor(Extractor):
             return f"heart rate needs at least {needed_hz:.1f} frames a second"
         return ""
 
-    def _waveform(
-        self, time_s: float, start: int, pulses: Array, weights: Array, confidence: float
-    ) -> Iterable[Track]:
-        rate_hz = self._settings.rate_hz
-        end = math.floor((time_s - self._settle_s) * rate_hz + 1e-6) + 1
+    def _settled(
+        self,
+        time_s: float,
+        start: int,
+        pulses: Array,
+        weights: Array,
+        colours: Array,
+        motion: Array,
+    ) -> Settled:
+        """Return what later frames can no longer change and was not given yet."""
+        end = math.floor((time_s - self._settle_s) * self._settings.rate_hz + 1e-6) + 1
         first = max(self._emitted, start)
-        if end <= first:
-            return
-        part = pulses[:, first - start : end - start]
-        known = np.isfinite(part)
+        self._emitted = max(first, end)
+        new = slice(first - start, self._emitted - start)
+        known = np.isfinite(pulses[:, new])
         share = np.where(known, weights[:, None], 0.0)
         total = share.sum(axis=0)
-        seen = total > 0.0
-        fused = (share * np.where(known, part, 0.0)).sum(axis=0) / np.where(seen, total, 1.0)
-        self._emitted = end
-        yield Track(
-            "bvp",
-            "AC/DC",
-            np.arange(first, end) / rate_hz,
-            np.where(seen, fused, np.nan),
-            np.where(seen, confidence, 0.0),
-        )
+        fused = (share * np.where(known, pulses[:, new], 0.0)).sum(axis=0)
+        bvp = np.where(total > 0.0, fused / np.where(total > 0.0, total, 1.0), np.nan)
+        return Settled(first, bvp, colours[new], motion[new])
+
+    def _waveform(self, settled: Settled, confidence: float) -> Track:
+        times_s = (settled.start + np.arange(len(settled.bvp))) / self._settings.rate_hz
+        quality = np.where(np.isfinite(settled.bvp), confidence, 0.0)
+        return Track("bvp", "AC/DC", times_s, settled.bvp, quality)
 
 
 def _is_grey(colours: Array) -> bool:
