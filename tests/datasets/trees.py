@@ -196,6 +196,24 @@ def write_image(path: Path, image: Any) -> None:
     path.write_bytes(coded.tobytes())
 
 
+def write_welltory(root: Path) -> None:
+    """Three seconds of a red finger, a row about every 33 ms, and five intervals."""
+    for subject, channels in (
+        ("subject_02", (230.0, 0.0, 0.0)),
+        ("subject_01", (124.0, 20.0, 17.0)),
+    ):
+        folder = root / subject
+        folder.mkdir(parents=True)
+        ms = np.round(np.arange(90) * 33.4).astype(int)
+        level = 1.0 - 0.01 * wave(ms / 1000.0)
+        rows = [
+            ",".join([str(m), *(f"{np.round(c * v, 3):g}" for c in channels)])
+            for m, v in zip(ms, level, strict=True)
+        ]
+        (folder / "PPG.csv").write_text("time,R,G,B\n" + "\n".join(rows) + "\n", "utf-8")
+        (folder / "RR.txt").write_text("833 829 840 3100 835", "utf-8")
+
+
 TREES: dict[str, Callable[[Path], None]] = {
     "cohface": write_cohface,
     "ibvp": write_ibvp,
@@ -206,5 +224,6 @@ TREES: dict[str, Callable[[Path], None]] = {
     "ubfc_rppg_1": write_ubfc_rppg_1,
     "ubfc_rppg_2": write_ubfc_rppg_2,
     "vipl_hr": write_vipl_hr,
+    "welltory": write_welltory,
 }
 """By the name of a data set's config, what writes its tiny copy under a root."""
