@@ -165,8 +165,8 @@ def _seen(tracks: Mapping[str, Track]) -> list[str]:
     visible = tracks.get(FACE_VISIBLE)
     if visible is None:
         return ["the recording is shorter than a second: nothing can be said of it"]
-    share = np.nanmean(visible.values) if np.isfinite(visible.values).any() else 0.0
-    if share > 0:
+    seen = visible.values[np.isfinite(visible.values)]
+    if not len(seen) or seen.mean() > 0:  # without pictures the recording itself says so
         return []
     return ["no face was found in this recording: nothing that needs one is known"]
 
