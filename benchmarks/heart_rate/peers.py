@@ -5,8 +5,11 @@
         --peer vitallens=PEERS/vitallens/bin/python \\
         --peer rppg-toolbox=PEERS/toolbox/bin/python
 
-Each peer lives in an environment of its own, never in ours; see the adapters' docstrings for what
-is run, and how. Every tool is given the whole clip, in a process of its own, pinned to one core
+Each peer lives in an environment of its own, never in ours (`python -m venv PEERS/NAME`); what it
+was run with: `pip install open-rppg==0.1.1`; `pip install vitallens==0.6.2 scipy psutil`, and
+FFmpeg; for the Toolbox `pip install "numpy<2" "scipy<1.14" "opencv-python-headless<4.12"
+scikit-image scikit-learn PyWavelets`, a checkout, and its path in a .pth file in site-packages. The
+adapters' docstrings say what is run, and how. Every tool is given the whole clip, in a process of its own, pinned to one core
 with one thread. Two comparisons are printed, both once a second from 10 s on against the true mean
 rate over the 10 s before: what each tool itself reports (its own window and post-processing), and
 the rate that one and the same spectral estimator finds in each tool's waveform (given the frames'
