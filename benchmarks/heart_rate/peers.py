@@ -8,9 +8,11 @@
 Each peer lives in an environment of its own, never in ours (`python -m venv PEERS/NAME`); what it
 was run with: `pip install open-rppg==0.1.1`; `pip install vitallens==0.6.2 scipy psutil`, and
 FFmpeg; for the Toolbox `pip install "numpy<2" "scipy<1.14" "opencv-python-headless<4.12"
-scikit-image scikit-learn PyWavelets`, a checkout, and its path in a .pth file in site-packages. The
-adapters' docstrings say what is run, and how. Every tool is given the whole clip, in a process of its own, pinned to one core
-with one thread. Two comparisons are printed, both once a second from 10 s on against the true mean
+scikit-image scikit-learn PyWavelets`, a checkout, and its path in a .pth file in site-packages.
+The adapters' docstrings say what is run, and how. Every tool is given the whole clip, in a process
+of its own, pinned to one core with one thread.
+
+Two comparisons are printed, both once a second from 10 s on against the true mean
 rate over the 10 s before: what each tool itself reports (its own window and post-processing), and
 the rate that one and the same spectral estimator finds in each tool's waveform (given the frames'
 true times, which not all tools know). A second without a figure counts as not known, and lowers
