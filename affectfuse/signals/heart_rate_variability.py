@@ -21,6 +21,7 @@ _LEAST_PAIRS = 12
 _MOST_ERROR_S = 0.018
 _NEIGHBOURS = 5
 _MOST_DEVIATION = 0.3
+_MOST_DEVIATION_OF_ALL = 0.45
 _SLOW_PER_BEAT = 0.04
 _RESPIRATION_PER_BEAT = np.array([0.15, 0.22, 0.29, 0.36, 0.43])
 _RESPIRATION_WIDTH = 0.06
@@ -54,8 +55,9 @@ def normal_intervals(intervals_s: Array, quality: Array) -> Array:
     """Return which intervals count as lying between two normal beats (NN).
 
     Those whose beats at both ends have a quality of at least 0.5 and which deviate from the median
-    of the eleven around by at most 30 %: a median filter, which finds missed, extra and ectopic
-    beats. What is refused is left out; nothing is put in its place.
+    of the eleven around by at most 30 % and from that of all by at most 45 %: median filters, which
+    find missed, extra and ectopic beats, single ones and runs of them. What is refused is left out;
+    nothing is put in its place.
 
     Shape: (beat,), (beat,) -> (beat,) bool.
     """
@@ -70,6 +72,9 @@ def normal_intervals(intervals_s: Array, quality: Array) -> Array:
     rows, known = np.arange(len(at)), np.maximum(count, 1)
     centre = (around[rows, (known - 1) // 2] + around[rows, known // 2]) / 2.0
     normal: Array = candidates & (np.abs(intervals_s - centre) <= _MOST_DEVIATION * centre)
+    if normal.any():
+        usual = float(np.median(intervals_s[normal]))
+        normal &= np.abs(intervals_s - usual) <= _MOST_DEVIATION_OF_ALL * usual
     return normal
 
 

@@ -107,3 +107,11 @@ def test_extra_missed_and_ectopic_beats_are_left_out() -> None:
     assert np.flatnonzero(~normal).tolist() == [20, 21, 40]
     clean, found = measured(intervals_s, 0.0).rmssd_ms, measured(spoilt, 0.0).rmssd_ms
     assert found == pytest.approx(clean, rel=0.1)
+
+
+def test_a_run_of_missed_beats_is_left_out() -> None:
+    spoilt = breathing(60)
+    spoilt[30:40] = (
+        1.6  # every second beat missed for a while: the neighbours agree with each other
+    )
+    assert np.flatnonzero(~normal_intervals(spoilt, np.ones(60))).tolist() == [*range(30, 40)]
