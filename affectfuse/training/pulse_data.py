@@ -81,7 +81,7 @@ def make_windows(
         rng = np.random.default_rng([seed, number])
         pulse = bool(rng.random() >= silent)
         conditions = draw_conditions(rng, pulse, wide=True)
-        duration_s = _WINDOWS_A_TRACE * length / rate_hz + 2.0
+        duration_s = _WINDOWS_A_TRACE * length / rate_hz + max(2.0, _TRUTH_S - length / rate_hz)
         made = simulate(conditions, duration_s, rate_hz, int(rng.integers(2**31)))
         signals = pulse_signals(made.colours, made.motion, rate_hz)
         if found is None:

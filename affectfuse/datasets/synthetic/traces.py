@@ -38,12 +38,15 @@ class TraceConditions:
         sway_colour: how strongly sway colours the skin.
         flicker: of the light, a sine.
         flicker_hz: its frequency.
+        light_tint: relative strength of the light's changes in the channels: a camera's curve makes
+            them stronger where the skin is darker.
         ramp_bpm: change of heart rate from the beginning to the end.
+        tint_spread: relative standard deviation of the pulse's colour from `PULSE_RGB`.
         texture: colour of what the jitter of a region's outline takes in, along one direction of
-            colour a region, with jumps.
+            colour a region, with jumps; the whole skin has some of its own, and less.
         keyframes: a sawtooth as of a codec's keyframes, independent by region and channel.
         keyframe_s: its period.
-        lost: share of time in which a region is missing, and half of it in which all are.
+        lost: share of time in which a region is missing; a fifth of it all are, in one stretch.
         frame_rates_hz: of the camera in the first and in the second half; None for the grid's.
     """
 
@@ -58,7 +61,9 @@ class TraceConditions:
     sway_colour: float = 0.0
     flicker: float = 0.0
     flicker_hz: float = 1.0
+    light_tint: tuple[float, float, float] = (1.0, 1.0, 1.0)
     ramp_bpm: float = 0.0
+    tint_spread: float = 0.06
     texture: float = 0.0
     keyframes: float = 0.0
     keyframe_s: float = 1.0
@@ -117,10 +122,13 @@ def draw_conditions(
         heart_rate_bpm=rng.uniform(42, 210) if rng.random() < 0.3 else drawn.heart_rate_bpm,
         sway_hz=rng.uniform(0.6, 3.0) if rng.random() < 0.4 else drawn.sway_hz,
         ramp_bpm=rng.normal(0, 10) if rng.random() < 0.3 else 0.0,
+        flicker=10 ** rng.uniform(-3.5, -1.5) if rng.random() < 0.35 else 0.0,
+        light_tint=(1.0, 1 + rng.uniform(-0.05, 0.25), 1 + rng.uniform(-0.1, 0.5)),
+        tint_spread=0.15,
         texture=10 ** rng.uniform(-3.5, -1.9) if rng.random() < 0.8 else 0.0,
         keyframes=10 ** rng.uniform(-4.0, -2.7) if rng.random() < 0.3 else 0.0,
         keyframe_s=float(rng.choice((0.5, 1.0, 2.0, 250 / 30, rng.uniform(0.4, 4.0)))),
-        lost=rng.uniform(0.0, 0.3) if rng.random() < 0.3 else 0.0,
+        lost=rng.uniform(0.0, 1.0) if rng.random() < 0.3 else 0.0,
         frame_rates_hz=(rates[0], rates[0] if rng.random() < 0.8 else rates[1]),
     )
 
@@ -131,12 +139,13 @@ def simulate(conditions: TraceConditions, duration_s: float, rate_hz: float, see
     count = round(duration_s * rate_hz)
     time_s = np.arange(count) / rate_hz
     rate_bpm, bvp = _pulse(c, rng, time_s, duration_s, rate_hz)
-    tint = PULSE_RGB * rng.normal(1, 0.06, 3)
+    tint = PULSE_RGB * rng.normal(1, c.tint_spread, 3)
     strength = c.amplitude * _with_whole(rng.uniform(0.4, 1.3, 3))
     colours = 1 - strength[None, :, None] * bvp[:, None, None] * tint
-    colours = colours + c.light_drift * _pink(rng, (count, 1, 1), 2.0)
-    colours = colours + 0.3 * c.light_drift * _with_whole(_pink(rng, (count, 3, 1), 2.0), axis=1)
-    light = rng.normal(1, 0.05, 3)
+    drift = c.light_drift * np.array(c.light_tint)
+    colours = colours + drift * _pink(rng, (count, 1, 1), 2.0)
+    colours = colours + 0.3 * drift * _with_whole(_pink(rng, (count, 3, 1), 2.0), axis=1)
+    light = rng.normal(1, 0.05, 3) * c.light_tint
     colours = colours + c.flicker * np.sin(2 * np.pi * c.flicker_hz * time_s)[:, None, None] * light
     noise = _with_whole(_pink(rng, (count, 3, 3), rng.uniform(0.5, 1.5)), axis=1)
     noise[:, 3] += 0.4 * _pink(rng, (count, 3), 1.0)
@@ -190,27 +199,31 @@ def _texture(
     c: TraceConditions, rng: np.random.Generator, motion: Array, count: int, rate_hz: float
 ) -> Array:
     """Return (time, region, channel): a region's outline wanders over what is not skin."""
-    jitter = _pink(rng, (count, 3), rng.uniform(0.3, 2.0))
-    moved = motion @ rng.normal(size=(3, 3)) / max(float(motion.std()), 1e-9)
-    jumps = (rng.random((count, 3)) < 0.1 / rate_hz) * rng.normal(size=(count, 3)) * 2.0
+    jitter = _pink(rng, (count, 4), rng.uniform(0.3, 2.0))
+    moved = motion @ rng.normal(size=(3, 4)) / max(float(motion.std()), 1e-9)
+    jumps = (rng.random((count, 4)) < 0.1 / rate_hz) * rng.normal(size=(count, 4)) * 2.0
     settling = np.exp(-np.arange(round(3 * rate_hz)) / rate_hz / rng.uniform(0.2, 2.0))
-    jumped = np.stack([np.convolve(jumps[:, r], settling)[:count] for r in range(3)], axis=1)
-    size = c.texture * 10 ** rng.normal(0, 0.25, 3)
-    wave = size * (jitter + rng.uniform(0, 0.7) * moved + jumped)
+    jumped = np.stack([np.convolve(jumps[:, r], settling)[:count] for r in range(4)], axis=1)
+    size = c.texture * 10 ** rng.normal(0, 0.25, 4)
+    size[3] *= 0.4
+    moved = moved + rng.uniform(0, 0.5) * (moved**2 - 1)
+    wave = size * (jitter + rng.uniform(0, 1.5) * moved + jumped)
     colour = np.stack(
-        [np.ones(3), 1 + rng.uniform(-0.1, 0.4, 3), 1 + rng.uniform(-0.2, 1.2, 3)], axis=1
+        [np.ones(4), 1 + rng.uniform(-0.1, 0.4, 4), 1 + rng.uniform(-0.2, 1.2, 4)], axis=1
     )
-    parts = wave[:, :, None] * colour + 0.15 * size[:, None] * _pink(rng, (count, 3, 3), 1.0)
-    return _with_whole(parts, axis=1)
+    each = wave[:, :, None] * colour + 0.15 * size[:, None] * _pink(rng, (count, 4, 3), 1.0)
+    each[:, 3] += rng.uniform(0.0, 0.3) * each[:, :3].mean(axis=1)
+    return np.asarray(each)
 
 
 def _with_losses(c: TraceConditions, rng: np.random.Generator, colours: Array) -> Array:
-    """Take regions away for stretches: one alone, or all of them."""
+    """Take one region away, on and off, and all of them once."""
     count, colours = len(colours), colours.copy()
-    for regions, share in ([int(rng.integers(4))], c.lost), (slice(None), 0.5 * c.lost):
-        length = max(1, round(share * count))
-        first = int(rng.integers(count))
-        colours[first : first + length, regions] = np.nan
+    hidden = _pink(rng, (count,), rng.uniform(0.0, 2.0))
+    region = int(rng.integers(4))
+    colours[hidden < np.quantile(hidden, min(c.lost, 0.95)), region] = np.nan
+    first, length = int(rng.integers(count)), round(0.2 * c.lost * count)
+    colours[first : first + length] = np.nan
     return colours
 
 

@@ -17,6 +17,7 @@ _REGIONS, _COLOURS, _MOTIONS = 4, 12, 3
 _RATES = slice(RATES_BPM[0] // _STEP_BPM, RATES_BPM[-1] // _STEP_BPM + 1)
 _BAND = slice(36 // _STEP_BPM, 240 // _STEP_BPM + 1)
 _HIGHEST_BPM = 2 * RATES_BPM[-1]
+_NEAR_BINS = 5
 _TINY = 1e-6
 
 
@@ -107,15 +108,22 @@ class PulseNetwork(nn.Module):
         self.resonators = Resonators(rate_hz)
         self.rates: Tensor
         self.register_buffer("rates", (torch.tensor(RATES_BPM) - 80.0) / 30.0, persistent=False)
-        self.log_ridges = nn.Parameter(torch.tensor([-7.4, -4.0, -3.0]))
+        self.pulse_bins: Tensor
+        bins = torch.arange(len(self.resonators.angles))
+        fundamental = torch.arange(_RATES.start, _RATES.stop)[:, None]
+        near = [(bins - order * fundamental).abs() <= _NEAR_BINS for order in (1, 2)]
+        self.register_buffer("pulse_bins", (near[0] | near[1]).float(), persistent=False)
+        self.log_ridges = nn.Parameter(torch.tensor([-7.4, -4.0, -3.0, -4.0]))
         self.pulse_colour = nn.Parameter(torch.tensor([0.43, 1.0, 0.69]))
         self.projection = nn.Parameter(torch.tensor([-0.6, 1.0, -0.4]))
         features = 3 * (2 * (_REGIONS + 1) + 3) + 2
         self.along_rates = nn.Sequential(
             nn.Conv1d(features, width, 5, padding=2),
             nn.GELU(),
+            nn.Dropout(0.1),
             nn.Conv1d(width, width, 5, padding=4, dilation=2),
             nn.GELU(),
+            nn.Dropout(0.1),
             nn.Conv1d(width, width, 5, padding=8, dilation=4),
             nn.GELU(),
         )
@@ -142,8 +150,9 @@ class PulseNetwork(nn.Module):
         spectra = self.resonators.spectra(state)
         seen = spectra[:, -_REGIONS:, 0, 0]
         colours, motion, coupling = self._without_motion(spectra, seen)
-        power, weights = self._mix(colours, (seen > 0.05).to(seen.dtype))
-        embedding, logits = self._judge(power, colours, motion, seen)
+        passed = ((seen > 0.05).to(seen.dtype)[:, :, None] * self.pulse_colour).flatten(1)
+        embedding, logits = self._judge(self._mix(colours, passed), colours, motion, seen)
+        weights = self._wave_weights(colours, passed, logits.detach())
         still = signals[:, :_COLOURS] - coupling @ signals[:, _COLOURS : _COLOURS + _MOTIONS]
         wave = -(weights[:, None, :] @ still).squeeze(1)
         return (embedding, logits, wave), state
@@ -162,27 +171,39 @@ class PulseNetwork(nn.Module):
         coupling = torch.linalg.solve(moved, coupled, left=False)
         return colours - torch.einsum("bcm,bmfi->bcfi", coupling, motion), motion, coupling
 
-    def _mix(self, colours: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the power (batch, mixture, frequency), and the weights of one of them (batch, 12).
+    def _mix(self, colours: Tensor, passed: Tensor) -> Tensor:
+        """Return the power of the mixtures (batch, mixture, frequency).
 
-        Mixtures: minimum variance in each region, that over all regions (whose
-        weights these are), the fixed projection in each region and the sum of those in units of
-        their noise.
+        Minimum variance in each region and over all of them, the fixed projection in each region,
+        and the sum of those in units of their noise.
         """
         within = colours[:, :, _BAND].flatten(2)
-        passed = (present[:, :, None] * self.pulse_colour).flatten(1)
         weights = _minimum_variance(_covariance(within, within), passed, self.log_ridges[1].exp())
         together = torch.einsum("bc,bcfi->bfi", weights, colours)[:, None]
         by_region = colours.reshape(-1, _REGIONS, 3, *colours.shape[2:])
         inside = by_region[:, :, :, _BAND].flatten(3)
-        passed = present[:, :, None] * self.pulse_colour
-        alone = _minimum_variance(_covariance(inside, inside), passed, self.log_ridges[2].exp())
+        alone = _minimum_variance(
+            _covariance(inside, inside),
+            passed.reshape(-1, _REGIONS, 3),
+            self.log_ridges[2].exp(),
+        )
         regions = torch.einsum("brc,brcfi->brfi", alone, by_region)
         fixed = torch.einsum("c,brcfi->brfi", self.projection, by_region)
         noise = fixed[:, :, _BAND].square().sum(-1).mean(-1).add(_TINY).sqrt()
         added = (fixed / noise[:, :, None, None]).sum(1, keepdim=True)
         mixtures = torch.cat([regions, together, fixed, added], dim=1)
-        return mixtures.square().sum(-1), weights
+        return mixtures.square().sum(-1)
+
+    def _wave_weights(self, colours: Tensor, passed: Tensor, logits: Tensor) -> Tensor:
+        """Return the weights (batch, 12) of the colours in the wave.
+
+        Minimum variance of what is not the pulse: where the pulse probably is, and at its double,
+        frequencies count for as much less, or a strong pulse would be cancelled as noise.
+        """
+        belief = torch.softmax(logits, -1)[:, :-1]
+        noise = (1 - (belief @ self.pulse_bins)).clamp_min(0.02)[:, None, :, None]
+        within = (noise.sqrt() * colours)[:, :, _BAND].flatten(2)
+        return _minimum_variance(_covariance(within, within), passed, self.log_ridges[3].exp())
 
     def _judge(
         self, power: Tensor, colours: Tensor, motion: Tensor, seen: Tensor
