@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from modalities.heart_rate.painted_faces import frames
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from typer.testing import CliRunner
 
+from affectfuse.cli import app
 from affectfuse.config import load_recipe
 from affectfuse.containers import Track
 from affectfuse.datasets.base import Dataset, DatasetItem
@@ -197,3 +199,12 @@ def test_joined_windows_keep_their_order():
     joined = PulseWindows.join([one, other])
     assert len(joined) == 8
     np.testing.assert_array_equal(joined.rates_bpm[4:], other.rates_bpm)
+
+
+def test_the_command_tells_the_recipes_apart(recipe, tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(OmegaConf.to_yaml(recipe))
+    result = CliRunner().invoke(app, ["train", str(path), "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out" / "pulse.safetensors").is_file()
+    assert "held-out traces: windows 12" in result.output
