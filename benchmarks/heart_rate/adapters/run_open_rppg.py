@@ -20,7 +20,7 @@ def load(method: str) -> Analyse:
         model.state = fresh
         whole = model.process_video(clip) or {}
         values, times_s = model.bvp(raw=True)
-        ends_s = list(range(10, int(model.now) + 1))
+        ends_s = list(range(10, int(model.now + 0.1) + 1))  # now: the last frame
         windows = [model.hr(end - 10, end, return_hrv=False) for end in ends_s]
         return {
             "waveform": ([float(t) for t in times_s], [float(v) for v in values]),
