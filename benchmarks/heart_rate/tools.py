@@ -24,7 +24,7 @@ METHODS = {
 }
 """By tool, the methods that are run; the first is the one whose memory is measured."""
 
-_ONE_THREAD = {
+ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -73,7 +73,7 @@ class Tool:
         with log.open("a") as written:
             code = subprocess.run(
                 command,
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **ONE_THREAD},
                 stdout=written,
                 stderr=subprocess.STDOUT,
                 preexec_fn=self._pin,
