@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import rankdata
 
 from affectfuse.config import build, load_node, load_recipe
-from affectfuse.containers import Array, Track
+from affectfuse.containers import Array, Frame, Track
 from affectfuse.datasets.synthetic import read_truth, synthesise
 from affectfuse.extraction import extract_recording
 from affectfuse.modalities.base import Modality
+from affectfuse.recording.reader import open_recording
+from affectfuse.recording.writing import VideoWriter
 
 COMMON = [
     "hidden_state=false",
@@ -42,15 +45,20 @@ def estimate(folder: str, parameters: list[str]) -> Array:
     """Return one row a tick: time in s, estimate and truth in bpm, confidence."""
     path = Path(folder) / "video.mp4"
     synthesise(load_recipe("synth", [*COMMON, *parameters]), path)
+    found, truth = heart_rate(path), read_truth(path).tracks["heart_rate_bpm"]
+    true = np.interp(found.times_s, truth.times_s, truth.values)
+    return np.column_stack([found.times_s, found.values, true, found.quality])
+
+
+def heart_rate(path: Path) -> Track:
+    """Return the heart rate once a second."""
     modality = build(load_node("modality", "heart_rate"), Modality)  # type: ignore[type-abstract]
     parts = [
         reading
         for reading in extract_recording(path, {"heart_rate": modality})
         if isinstance(reading, Track) and reading.name == "heart_rate_bpm"
     ]
-    found, truth = Track.join(parts), read_truth(path).tracks["heart_rate_bpm"]
-    true = np.interp(found.times_s, truth.times_s, truth.values)
-    return np.column_stack([found.times_s, found.values, true, found.quality])
+    return Track.join(parts)
 
 
 def beating_at(rate_bpm: float) -> list[str]:
@@ -73,11 +81,15 @@ def main() -> None:
     parser.add_argument("--subjects", type=int, default=2, help="synthetic variants of the face")
     parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--duration", type=int, default=40, help="s of each video")
+    parser.add_argument("--frame-rates-only", action="store_true")
     arguments = parser.parse_args()
     subjects = range(arguments.first, arguments.first + arguments.subjects)
     length = f"duration_s={arguments.duration}"
     beating, silent = [], []
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.frame_rates_only:
+            frame_rates(folder, subjects, arguments.duration)
+            return
         for name, motion in {"clean": CLEAN, "moving": MOVING}.items():
             print(f"\n{name:10s}   median |error|    95 %   worst   > 3 bpm   known")
             for rate_bpm in RATES_BPM:
@@ -97,24 +109,51 @@ def main() -> None:
             none = ["pulse_amplitude_percent=0", length, *motion]
             silent += [estimate(folder, [f"subject={s}", f"seed={s}", *none]) for s in subjects]
         confidences(np.concatenate(beating), np.concatenate(silent))
-        print(
-            "\nframes/s     median of the ticks from 10 s on; |difference from 30|: median, worst"
-        )
+        frame_rates(folder, subjects, arguments.duration)
+
+
+def frame_rates(folder: str, subjects: range, duration_s: int) -> None:
+    """Print how far one video at 30 frames/s and copies of it with fewer frames lie apart."""
+    half_s = duration_s / 2
+    kept = {
+        "30": lambda index, time_s: True,
+        "15": lambda index, time_s: index % 2 == 0,
+        "30, then 15": lambda index, time_s: index % 2 == 0 or time_s < half_s,
+        "15, then 30": lambda index, time_s: index % 2 == 0 or time_s >= half_s,
+    }
+    print("\nframes/s, the same video         |difference from 30|, tick by tick from 10 s on")
+    print("              median heart rate        median   95 %   worst")
+    apart: dict[str, list[Array]] = {name: [] for name in kept}
+    middles: dict[str, list[float]] = {name: [] for name in kept}
+    source, copy = Path(folder) / "source.mp4", Path(folder) / "copy.mp4"
+    clean = [*COMMON, *beating_at(72), f"duration_s={duration_s}", *CLEAN, "crf=10"]
+    for subject in subjects:
+        synthesise(load_recipe("synth", [*clean, f"subject={subject}", f"seed={subject}"]), source)
         reference = None
-        for name, rate in {
-            "30": ["fps=30"],
-            "15": ["fps=15"],
-            "30, then 15": ["fps=30", "second_fps=15", "second_fps_from_s=20"],
-            "15, then 30": ["fps=15", "second_fps=30", "second_fps_from_s=20"],
-        }.items():
-            rows = estimate(folder, [*beating_at(72), length, *CLEAN, *rate])
-            rows = rows[(rows[:, 0] >= 10) & (rows[:, 0] <= arguments.duration - 1)]
-            reference = rows if reference is None else reference
-            apart = np.abs(rows[:, 1] - reference[:, 1])
-            print(
-                f"{name:12s} {np.median(rows[:, 1]):6.2f} bpm"
-                f" {np.median(apart):6.2f} {apart.max():6.2f}"
-            )
+        for name, keep in kept.items():
+            copy_frames(source, copy, keep)
+            found = heart_rate(copy).between(10.0, duration_s)
+            reference = found if reference is None else reference
+            middles[name].append(float(np.nanmedian(found.values)))
+            apart[name].append(np.abs(found.values - reference.values[: len(found.values)]))
+    for name in kept:
+        difference = np.concatenate(apart[name])
+        middle = ", ".join(f"{bpm:.2f}" for bpm in middles[name])
+        print(
+            f"{name:12s} {middle:>24s}  {np.median(difference):6.2f}"
+            f" {np.quantile(difference, 0.95):6.2f} {difference.max():6.2f}"
+        )
+
+
+def copy_frames(source: Path, copy: Path, keep: Callable[[int, float], bool]) -> None:
+    """Encode anew, at the default CRF, the frames for which keep(index, time_s) is true."""
+    with open_recording(source) as recording:
+        info = recording.info
+        with VideoWriter(copy, info.width, info.height, crf=20) as writer:
+            for index, frame in enumerate(recording.observations()):
+                assert isinstance(frame, Frame)
+                if keep(index, frame.time_s):
+                    writer.write(frame.image, frame.time_s)
 
 
 def confidences(beating: Array, silent: Array) -> None:

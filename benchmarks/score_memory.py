@@ -3,7 +3,8 @@
     python benchmarks/score_memory.py
 
 The longer video is the shorter one's frames again, so that only the length differs. Each run is a
-process of its own; its peak resident memory is what the operating system accounts.
+process of its own; its peak resident memory is Linux's VmHWM of that process. (`ru_maxrss` would
+also count its parent at the moment of the fork.)
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from affectfuse.recording.reader import open_recording
 from affectfuse.recording.writing import VideoWriter
 
 CHILD = """
-import resource, sys
+import sys
 from pathlib import Path
 from affectfuse.checkpoint import load_checkpoint
 from affectfuse.config import load_recipe
@@ -31,7 +32,8 @@ from affectfuse.reports.writing import write_session
 one_thread()
 result = score_recording(load_recipe("score"), sys.argv[1], checkpoint=load_checkpoint("demo"))
 write_session(result, Path(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+facts = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+print(int(facts["VmHWM"].split()[0]) / 1024)
 """
 
 
@@ -43,10 +45,11 @@ def repeat(source: Path, times: int, out: Path) -> None:
         start_s = 0.0
         for _ in range(times):
             with open_recording(source) as recording:
-                frames = [o for o in recording.observations() if isinstance(o, Frame)]
-            for frame in frames:
-                writer.write(frame.image, start_s + frame.time_s)
-            start_s += frames[-1].time_s + 1 / 30
+                for frame in recording.observations():
+                    assert isinstance(frame, Frame)
+                    end_s = start_s + frame.time_s
+                    writer.write(frame.image, end_s)
+            start_s = end_s + 1 / 30
 
 
 def peak_mebibytes(path: Path, out: Path) -> float:

@@ -7,17 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from affectfuse.containers import Array, SignalBlock
+from affectfuse.modalities.heart_rate.disturbances import DETREND_S
 from affectfuse.modalities.heart_rate.regions import MOTION, REGIONS
 from affectfuse.signals.filters import remove_trend
-from affectfuse.signals.rppg import pos, windows_covering
 
-__all__ = ["CAMERA", "CANDIDATES", "channel_ratios", "trace_pulses", "trace_rows"]
+__all__ = ["CAMERA", "trace_rows", "trace_signals", "trace_signature"]
 
 CAMERA = "camera"
 """The source of such blocks; their channels are red, green and blue."""
-
-CANDIDATES = ("red", "green", "blue", "chrominance")
-"""What the pulse may be read from: rows of `trace_pulses`."""
 
 _CHANNELS = ("red", "green", "blue")
 _LEAST_LEVEL = 4.0
@@ -33,39 +30,29 @@ def trace_rows(block: SignalBlock) -> Iterator[tuple[float, Array, Array]]:
         return
     for time_s, rgb in zip(block.times_s.tolist(), block.values, strict=True):
         colours = np.full((len(REGIONS), 3), np.nan)
-        colours[list(REGIONS).index("skin")] = rgb
+        colours[REGIONS.index("skin")] = rgb
         yield time_s, colours, np.zeros(len(MOTION))
 
 
-def channel_ratios(rgb: Array) -> Array:
-    """Return each channel over its mean, minus 1: (time, 3) -> (4, time).
-
-    A channel that is nearly black or clipped throughout says nothing: NaN; so is the last row.
-    """
-    ratios = np.full((len(CANDIDATES), len(rgb)), np.nan)
+def trace_signals(rgb: Array) -> Array:
+    """Return the logarithms of the channels (time, 3); NaN for one nearly black or clipped."""
+    signals = np.log(np.maximum(rgb, 1.0))
     known = np.isfinite(rgb).all(axis=1)
     if known.any():
         mean = rgb[known].mean(axis=0)
-        for channel in np.flatnonzero((mean >= _LEAST_LEVEL) & (mean <= _MOST_LEVEL)):
-            ratios[channel] = rgb[:, channel] / mean[channel] - 1.0
-    return ratios
+        signals[:, (mean < _LEAST_LEVEL) | (mean > _MOST_LEVEL)] = np.nan
+    return signals
 
 
-def trace_pulses(rgb: Array, rate_hz: float, window_s: float) -> Array:
-    """Return the candidates of the pulse in AC/DC, rising with blood volume: (4, time).
+def trace_signature(signals: Array, rate_hz: float) -> Array:
+    """Return how strong the pulse is in each channel, (3,), the strongest being 1.
 
-    The three channels, and POS where all of them are lit. On skin against the lens POS may come out
-    upside down, since its projection is made for light that comes back from a distance: where it
-    runs against the channels it is left out. What each candidate is worth is measured where they
-    are fused (see `spectrum.fuse`), as it is for regions of a face.
+    On skin against the lens the pulse is most of what changes within a second, and the colours of
+    lamp, skin and sensor decide in which channel: the first principal component of the channels
+    without their trends.
     """
-    pulses = -remove_trend(channel_ratios(rgb).T, rate_hz, window_s).T
-    if np.isfinite(pulses[:3]).any(axis=1).all():
-        covering = windows_covering(
-            np.asarray(np.isfinite(rgb).all(axis=1)), round(window_s * rate_hz)
-        )
-        chrominance = -pos(rgb, rate_hz, window_s) / np.maximum(covering, 1.0)
-        both = np.isfinite(chrominance) & np.isfinite(pulses[1])
-        if float(chrominance[both] @ pulses[1][both]) > 0.0:
-            pulses[3] = chrominance
-    return np.asarray(pulses)
+    steady = np.nan_to_num(remove_trend(signals, rate_hz, DETREND_S))
+    _, vectors = np.linalg.eigh(steady.T @ steady)
+    strongest = vectors[:, -1] * np.sign(vectors[:, -1].sum() or 1.0)
+    signature: Array = strongest / max(float(np.abs(strongest).max()), 1e-12)
+    return signature

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from dataclasses import dataclass
 
 import numpy as np
 
 from affectfuse.containers import Array
-from affectfuse.modalities.heart_rate.regions import DISJOINT
-from affectfuse.modalities.heart_rate.spectrum import LOWEST_HZ, RESOLUTION_HZ, FusedSpectrum
+from affectfuse.modalities.heart_rate.disturbances import Disturbances
+from affectfuse.modalities.heart_rate.projection import LOWEST_HZ, RESOLUTION_HZ, Projection
 from affectfuse.signals.spectra import hann_spectrum
 
-__all__ = ["FEATURES", "Confidence"]
+__all__ = ["FEATURES", "Confidence", "Evidence"]
 
-INTERCEPT = -4.972
+INTERCEPT = -4.804
 FEATURES = {
-    "prominence": 0.461,
-    "agreement": 0.542,
-    "persistence": 0.469,
-    "wander": -0.293,
-    "ticks": 0.113,
-    "slow_agreement": 0.924,
-    "slow_persistence": 0.996,
-    "sway": -0.267,
+    "belief": 0.222,
+    "match": 3.450,
+    "colour": 0.105,
+    "persistence": 0.107,
+    "sway": -0.332,
+    "light": -0.351,
+    "wander": -0.540,
+    "ticks": 0.450,
+    "slow_match": 3.706,
+    "slow_colour": 0.050,
+    "slow_persistence": -0.589,
 }
 """Name and coefficient of each feature, in the order `Confidence` computes them."""
 
@@ -31,84 +35,104 @@ _WANDER_TICKS = 15
 _SLOW_TICKS = 10
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What one window says of a heart rate.
+
+    Attributes:
+        rate_bpm: the heart rate.
+        belief: the tracker's probability of a rate within 3 bpm of it.
+        shown: the window's colour signals, seen against their noise.
+        pulse: (time,) the combined signal.
+        disturbances: motion and light, in units of their noise.
+        sampling_rate_hz: of `pulse` and the disturbances.
+    """
+
+    rate_bpm: float
+    belief: float
+    shown: Projection
+    pulse: Array
+    disturbances: Disturbances
+    sampling_rate_hz: float
+
+
 class Confidence:
     """The estimated probability that the error is at most 3 bpm: a logistic function.
 
-    Of the logarithms of: how far the peak stands out over the highest other one; how well the
-    regions agree in phase at it; how strong it is in the weaker half of the window; how much the
-    estimate moved from tick to tick over the last 15; for how long there has been one; and the
-    means over the last 10 ticks of the second and third; and how much the head moves at that rate.
+    Of: the log-odds of the tracker's belief; and the logarithms of how well the colours and regions
+    match the signature of blood at that rate; of the evidence that is left when each region's
+    brightness is disregarded, so of colour alone; of how strong the peak is in the weaker half of
+    the window; of how far head motion and background light stand out at that rate; of how much the
+    estimate moved from tick to tick over the last 15, and for how long there has been one; and the
+    means of the second to fourth over the last 10 ticks.
 
-    The coefficients come from `python benchmarks/heart_rate/fit_confidence.py 500`, synthetic
-    traces of which half were held out (8,839 ticks): errors above 5 bpm are told from errors below
-    2 with an area under the ROC curve of .936; where it says .3, .5, .7 and .9 or more, .69, .84,
-    .88 and .96 were right (the middle is conservative: two of three training recordings count as
-    pulse-free); without a pulse the 99th percentile is .87, perhaps since sway that colours all
-    regions alike in the pulse band passes for one. Not yet checked on people.
+    Fitted by `python benchmarks/heart_rate/fit_confidence.py` on rendered faces, the same with
+    their pulse taken out, and simulated traces. Those without a pulse weigh twice, so that where
+    there is one the middle of the scale is modest: docs/results.md has the figures.
     """
 
     def __init__(self) -> None:
         self._rates_bpm: deque[float] = deque(maxlen=_WANDER_TICKS)
-        self._slow: deque[tuple[float, float]] = deque(maxlen=_SLOW_TICKS)
+        self._slow: deque[tuple[float, float, float]] = deque(maxlen=_SLOW_TICKS)
 
-    def judge(
-        self, rate_bpm: float, window: FusedSpectrum, highest_bpm: float, chromatic: bool
-    ) -> tuple[float, Array]:
-        """Return the confidence in `rate_bpm` as the rate of `window`, and its features.
-
-        Without colour (`chromatic` false) a flickering light moves all regions together, so that
-        their agreement says nothing and counts as none.
-        """
-        in_bpm = 60.0 * window.frequencies_hz
-        at = int(np.argmin(np.abs(in_bpm - rate_bpm)))
-        band = (in_bpm >= 60.0 * LOWEST_HZ) & (in_bpm <= highest_bpm)
-        own = (np.abs(in_bpm - rate_bpm) <= 8.0) | (np.abs(in_bpm - 2 * rate_bpm) <= 8.0)
-        prominence = math.log((window.ratio[at] + 1e-3) / (window.ratio[band & ~own].max() + 1e-3))
-        agreement = _agreement(window.spectra[DISJOINT, at]) if chromatic else 0.0
-        persistence = _persistence(rate_bpm, window, band)
+    def judge(self, evidence: Evidence) -> tuple[float, Array]:
+        """Return the confidence in a heart rate, and its features."""
+        shown, rate_bpm = evidence.shown, evidence.rate_bpm
+        at = int(np.argmin(np.abs(60.0 * shown.frequencies_hz - rate_bpm)))
+        vector = shown.whitened[:, at]
+        match = float(shown.gain[at] / max((np.abs(vector) ** 2).sum(), 1e-9))
+        inside = shown.brightness.T @ shown.direction
+        colour = shown.direction - shown.brightness @ inside
+        apart = float(np.linalg.norm(colour))
+        chromatic = float(np.abs(colour @ vector) ** 2) / apart**2 if apart > 1e-3 else 0.0
+        slow = (
+            -math.log(1.02 - match),
+            math.log(chromatic + 0.3),
+            math.log(_weaker_half(evidence) + 0.1),
+        )
         self._rates_bpm.append(rate_bpm)
-        self._slow.append((agreement, persistence))
+        self._slow.append(slow)
         rates_bpm = np.array(self._rates_bpm)
         wander = float(np.abs(np.diff(rates_bpm)).mean()) if len(rates_bpm) > 1 else 3.0
-        slow_agreement, slow_persistence = np.mean(self._slow, axis=0)
+        disturbances = evidence.disturbances
         features = np.array(
             [
-                prominence,
-                -math.log(1.02 - agreement),
-                persistence,
+                math.log(evidence.belief / (1.001 - evidence.belief) + 1e-9),
+                *slow,
+                _line(disturbances.motion, at, shown.frequencies_hz, evidence.sampling_rate_hz),
+                _line(disturbances.light, at, shown.frequencies_hz, evidence.sampling_rate_hz),
                 math.log(wander + 0.3),
                 math.log(len(rates_bpm)),
-                -math.log(1.02 - slow_agreement),
-                slow_persistence,
-                math.log(1.0 + window.sway[at]),
+                *np.mean(self._slow, axis=0),
             ]
         )
         score = INTERCEPT + float(features @ np.array(list(FEATURES.values())))
         return 1.0 / (1.0 + math.exp(-min(max(score, -30.0), 30.0))), features
 
 
-def _agreement(at_rate: Array) -> float:
-    """Return the mean coherence of pairs of regions, from (region,) complex.
+def _line(values: Array, at: int, frequencies_hz: Array, sampling_rate_hz: float) -> float:
+    """Return the logarithm of the power of (time, channel) at a bin over the median of the band.
 
-    1 when all are in phase; about 0 for noise, and 0 when there is one region only.
+    Both plus that of the noise, 1: what is below the noise is no line.
     """
-    regions, energy = np.count_nonzero(at_rate), float((np.abs(at_rate) ** 2).sum())
-    if regions < 2 or energy <= 0.0:
-        return 0.0
-    return float(np.abs(at_rate.sum()) ** 2 - energy) / ((regions - 1) * energy)
+    _, spectra = hann_spectrum(values.T, sampling_rate_hz, RESOLUTION_HZ)
+    power = (np.abs(spectra[:, : len(frequencies_hz)]) ** 2).sum(axis=0)
+    band = (frequencies_hz >= LOWEST_HZ) & (frequencies_hz <= frequencies_hz[-1] / 2)
+    return float(np.log((1.0 + power[at]) / (1.0 + np.median(power[band]))))
 
 
-def _persistence(rate_bpm: float, window: FusedSpectrum, band: Array) -> float:
-    """Return the logarithm of the peak over the median of the band in the weaker half."""
-    pulses, rate_hz = window.pulses, window.sampling_rate_hz
-    known = np.flatnonzero(np.isfinite(pulses).any(axis=0))
+def _weaker_half(evidence: Evidence) -> float:
+    """Return the peak over the median of the band, in that half of the window where it is less."""
+    known = np.flatnonzero(evidence.pulse)
     if len(known) < 2:
-        return math.log(0.1)
-    middle = int(known[len(known) // 2])
-    near = np.abs(60.0 * window.frequencies_hz - rate_bpm) <= 6.0
+        return 0.0
+    first, middle, last = int(known[0]), int(known[len(known) // 2]), int(known[-1]) + 1
+    frequencies_hz = evidence.shown.frequencies_hz
+    near = np.abs(60.0 * frequencies_hz - evidence.rate_bpm) <= 6.0
+    band = (frequencies_hz >= LOWEST_HZ) & (frequencies_hz <= frequencies_hz[-1] / 2)
     heights = []
-    for half in (pulses[:, :middle], pulses[:, middle:]):
-        _, spectra = hann_spectrum(half, rate_hz, RESOLUTION_HZ)
-        power = np.abs(window.gains @ spectra[:, : len(near)]) ** 2
-        heights.append(float(power[near].max() / (np.median(power[band]) + 1e-12)))
-    return math.log(min(heights) + 0.1)
+    for half in (slice(first, middle), slice(middle, last)):
+        _, spectrum = hann_spectrum(evidence.pulse[half], evidence.sampling_rate_hz, RESOLUTION_HZ)
+        power = np.abs(spectrum[: len(near)]) ** 2
+        heights.append(float(power[near].max() / (np.median(power[band]) + 1e-15)))
+    return min(heights)

@@ -21,23 +21,21 @@ from affectfuse.containers import (
 from affectfuse.modalities.base import Extractor
 from affectfuse.modalities.heart_rate.camera_traces import (
     CAMERA,
-    channel_ratios,
-    trace_pulses,
     trace_rows,
+    trace_signals,
+    trace_signature,
 )
+from affectfuse.modalities.heart_rate.disturbances import ColourWindow
 from affectfuse.modalities.heart_rate.history import History
 from affectfuse.modalities.heart_rate.physiology import Physiology, Settled
-from affectfuse.modalities.heart_rate.regions import REGIONS, RegionReader
-from affectfuse.modalities.heart_rate.spectrum import pulse_amplitude
+from affectfuse.modalities.heart_rate.regions import BACKGROUND, REGIONS, SKIN, RegionReader
 from affectfuse.modalities.heart_rate.tracker import HeartRateTracker
-from affectfuse.signals.filters import remove_trend
 from affectfuse.signals.resampling import resample
-from affectfuse.signals.rppg import green, pos, windows_covering
+from affectfuse.signals.rppg import PULSE_SIGNATURE, is_monochrome
 
 __all__ = ["HeartRateExtractor", "HeartRateSettings"]
 
-POS_WINDOW_S = 1.6
-_GREY_LEVELS = 1.5
+_SETTLE_S = 1.0
 _QUALITY_TICKS = 5
 
 
@@ -61,7 +59,7 @@ class HeartRateExtractor(Extractor):
 
     Tracks: `heart_rate_bpm` (one reading a tick, quality = confidence) and `bvp` (the pulse
     waveform in AC/DC on the uniform grid, rising with blood volume, each sample once, as soon as
-    later frames can no longer change it: 1.6 s + the longest gap behind the tick); and what
+    later frames can no longer change it: 1 s + the longest gap behind the tick); and what
     `Physiology` reads from that. Colours without pictures (a camera's `SignalBlock`) are taken as
     those of the skin.
     """
@@ -74,9 +72,9 @@ class HeartRateExtractor(Extractor):
         self._history = History(s.history_s)
         self._physiology = Physiology(s.rate_hz)
         self._trace = False
-        self._trace_weights = np.zeros(3)
-        self._settle_s = POS_WINDOW_S + s.max_gap_s
-        self._span_s = s.estimate_window_s + POS_WINDOW_S + self._settle_s + 2.0
+        self._trace_shares = np.zeros(3)
+        self._settle_s = _SETTLE_S + s.max_gap_s
+        self._span_s = s.estimate_window_s + self._settle_s + 2.0
         self._frames: deque[tuple[float, Array, Array]] = deque()
         self._face_s = -math.inf
         self._time_s = -math.inf
@@ -98,35 +96,26 @@ class HeartRateExtractor(Extractor):
     def tick(self, time_s: float) -> Iterable[Reading]:
         s = self._settings
         colours, motion, start = self._window(time_s)
-        grey = self._trace or _is_grey(colours)
-        pulses = self._pulses(colours, grey)
+        grey = not self._trace and is_monochrome(colours[:, : len(SKIN)])
         newest = slice(-round(s.estimate_window_s * s.rate_hz), None)
-        note = self._missing(time_s, pulses[:, newest])
+        note = self._missing(time_s, colours[newest, : len(SKIN)])
         heart_rate_bpm = amplitude = math.nan
-        confidence, weights = 0.0, np.full(len(REGIONS), 1.0 / len(REGIONS))
+        confidence, shares = 0.0, np.full(len(SKIN), 1.0 / len(SKIN))
+        bvp = np.full(len(colours), np.nan)
         if note:
             self._tracker.skip()
         else:
-            estimate = self._tracker.update(
-                pulses[:, newest], motion[newest], s.rate_hz, chromatic=not grey
-            )
+            estimate = self._tracker.update(self._signals(colours, motion, grey), newest)
             heart_rate_bpm, confidence = estimate.heart_rate_bpm, estimate.confidence
-            weights = estimate.weights
-            ratios = self._ratios(colours[newest])
-            amplitude = pulse_amplitude(ratios, weights, heart_rate_bpm, s.rate_hz)
-            if grey and not self._trace:
-                note = "camera without colour: heart rate from brightness alone (GREEN)"
+            shares, bvp, amplitude = estimate.shares, estimate.bvp, estimate.amplitude
+            note = "camera without colour: heart rate from brightness alone (GREEN)" if grey else ""
         self._history.add(heart_rate_bpm, confidence, amplitude)
         yield Track.reading("heart_rate_bpm", "bpm", time_s, heart_rate_bpm, confidence, note)
-        settled = self._settled(time_s, start, pulses, weights, colours, motion)
+        settled = self._settled(time_s, start, bvp, colours[:, : len(SKIN)], motion)
         if len(settled.bvp):
             yield self._waveform(settled, confidence)
         yield from self._physiology.update(
-            time_s,
-            settled,
-            heart_rate_bpm,
-            confidence,
-            *self._amplitude_from(weights, grey),
+            time_s, settled, heart_rate_bpm, confidence, *self._amplitude_from(shares, grey)
         )
         yield ModalitySample(
             self._name,
@@ -142,26 +131,35 @@ class HeartRateExtractor(Extractor):
         while time_s - self._frames[0][0] > self._span_s:
             self._frames.popleft()
 
-    def _pulses(self, colours: Array, grey: bool) -> Array:
-        """Return the pulse of each region, or of each candidate of a trace: (row, time)."""
+    def _signals(self, colours: Array, motion: Array, grey: bool) -> ColourWindow:
+        """Return what the pulse is looked for in.
+
+        Of a colour camera that is each channel of each region, of a grey one each region; of a
+        trace each channel, its part in the pulse measured (see `trace_signature`).
+        """
         rate_hz = self._settings.rate_hz
         if self._trace:
-            return trace_pulses(colours[:, -1], rate_hz, POS_WINDOW_S)
-        return np.stack([_pulse(colours[:, r], rate_hz, grey) for r in range(len(REGIONS))])
+            signals = trace_signals(colours[:, SKIN.index("skin")])
+            dark = np.full(len(colours), np.nan)
+            signature = trace_signature(signals, rate_hz)
+            own = np.arange(3)
+            return ColourWindow(signals, signature, own, motion, dark, rate_hz, shared_noise=False)
+        logarithms = np.log(np.maximum(colours, 1.0))
+        skin, light = logarithms[:, : len(SKIN)], logarithms[:, BACKGROUND].mean(axis=1)
+        regions = np.arange(len(SKIN))
+        if grey:
+            return ColourWindow(skin[..., 1], np.ones(len(SKIN)), regions, motion, light, rate_hz)
+        signature = np.tile(np.array(PULSE_SIGNATURE) / PULSE_SIGNATURE[1], len(SKIN))
+        rows = skin.reshape(len(skin), -1)
+        return ColourWindow(rows, signature, np.repeat(regions, 3), motion, light, rate_hz)
 
-    def _ratios(self, colours: Array) -> Array:
-        """Return what the amplitude of a sample is read from, in AC/DC: (row, time)."""
-        if self._trace:
-            return channel_ratios(colours[:, -1])
-        return np.stack([green(colours[:, r]) for r in range(len(REGIONS))])
-
-    def _amplitude_from(self, weights: Array, grey: bool) -> tuple[Array, tuple[int, ...]]:
+    def _amplitude_from(self, shares: Array, grey: bool) -> tuple[Array, tuple[int, ...]]:
         """Return the regions' weights and the channels that the pulse amplitude is read from."""
         if not self._trace:
-            return weights, (1,) if grey else (0, 1, 2)
-        self._trace_weights += weights[:3]
-        skin_alone = np.arange(len(REGIONS)) == len(REGIONS) - 1
-        return skin_alone.astype(float), (int(np.argmax(self._trace_weights)),)
+            return shares, (1,) if grey else (0, 1, 2)
+        self._trace_shares += shares[:3]
+        skin_alone = np.array([float(name == "skin") for name in SKIN])
+        return skin_alone, (int(np.argmax(self._trace_shares)),)
 
     def _window(self, time_s: float) -> tuple[Array, Array, int]:
         """Return colours (time, region, channel), motion (time, 3) and the first grid index."""
@@ -181,14 +179,14 @@ class HeartRateExtractor(Extractor):
             colours[:, r] = resample(times_s[seen], rows[seen, r], *grid)
         return colours, motion, start
 
-    def _missing(self, time_s: float, pulses: Array) -> str:
-        """Return why there can be no estimate, or nothing."""
+    def _missing(self, time_s: float, colours: Array) -> str:
+        """Return why there can be no estimate from the newest colours, or nothing."""
         s = self._settings
         if time_s - self._face_s > s.hold_s:
             return "no face visible"
-        known_s = float(np.isfinite(pulses).any(axis=0).sum()) / s.rate_hz
+        known_s = float(np.isfinite(colours[..., 0]).any(axis=1).sum()) / s.rate_hz
         if known_s < s.least_s - 0.25:
-            unread = np.isnan([colours for _, colours, _ in self._frames]).all()
+            unread = np.isnan([colours[: len(SKIN)] for _, colours, _ in self._frames]).all()
             if unread:
                 return "the skin of the face is too small, too dark or overexposed"
             return f"heart rate needs {s.least_s:g} s of a visible face"
@@ -199,42 +197,19 @@ class HeartRateExtractor(Extractor):
         return ""
 
     def _settled(
-        self,
-        time_s: float,
-        start: int,
-        pulses: Array,
-        weights: Array,
-        colours: Array,
-        motion: Array,
+        self, time_s: float, start: int, bvp: Array, colours: Array, motion: Array
     ) -> Settled:
         """Return what later frames can no longer change and was not given yet."""
-        end = math.floor((time_s - self._settle_s) * self._settings.rate_hz + 1e-6) + 1
+        rate_hz = self._settings.rate_hz
+        end = math.floor((time_s - self._settle_s) * rate_hz + 1e-6) + 1
+        if not np.isfinite(bvp).any():  # wait for an estimate, as long as the window reaches back
+            end = min(end, start + math.ceil(rate_hz))
         first = max(self._emitted, start)
         self._emitted = max(first, end)
         new = slice(first - start, self._emitted - start)
-        known = np.isfinite(pulses[:, new])
-        share = np.where(known, weights[:, None], 0.0)
-        total = share.sum(axis=0)
-        fused = (share * np.where(known, pulses[:, new], 0.0)).sum(axis=0)
-        bvp = np.where(total > 0.0, fused / np.where(total > 0.0, total, 1.0), np.nan)
-        return Settled(first, bvp, colours[new], motion[new])
+        return Settled(first, bvp[new], colours[new], motion[new])
 
     def _waveform(self, settled: Settled, confidence: float) -> Track:
         times_s = (settled.start + np.arange(len(settled.bvp))) / self._settings.rate_hz
         quality = np.where(np.isfinite(settled.bvp), confidence, 0.0)
         return Track("bvp", "AC/DC", times_s, settled.bvp, quality)
-
-
-def _is_grey(colours: Array) -> bool:
-    """Whether the camera gives no colour: the channels of every region are the same."""
-    known = colours[np.isfinite(colours).all(axis=-1)]
-    return len(known) > 0 and float(np.abs(np.diff(known, axis=-1)).max()) < _GREY_LEVELS
-
-
-def _pulse(rgb: Array, rate_hz: float, grey: bool) -> Array:
-    """Return the pulse in AC/DC, rising with blood volume: (time, channel) -> (time,)."""
-    if grey:
-        return np.asarray(-remove_trend(green(rgb), rate_hz, POS_WINDOW_S))
-    length = round(POS_WINDOW_S * rate_hz)
-    covering = windows_covering(np.asarray(np.isfinite(rgb).all(axis=1)), length)
-    return np.asarray(-pos(rgb, rate_hz, POS_WINDOW_S) / np.maximum(covering, 1.0))

@@ -11,10 +11,12 @@ import numpy as np
 
 from affectfuse.containers import Array, Interval, ModalitySample, Reading
 from affectfuse.modalities.base import Extractor, Recognise
+from affectfuse.modalities.heart_rate.disturbances import ColourWindow
 from affectfuse.modalities.heart_rate.extractor import HeartRateExtractor, HeartRateSettings
 from affectfuse.modalities.heart_rate.modality import HeartRate
 from affectfuse.modalities.heart_rate.posterior import RatePosterior
 from affectfuse.modalities.heart_rate.pulse_signals import N_CHANNELS, pulse_signals
+from affectfuse.modalities.heart_rate.regions import SKIN
 from affectfuse.modalities.heart_rate.tracker import HeartRateEstimate, HeartRateTracker
 
 if TYPE_CHECKING:
@@ -134,11 +136,9 @@ class PosteriorTracker(HeartRateTracker):
         self._posterior = RatePosterior(band_bpm)
         self.signals = np.zeros((N_CHANNELS, 0), np.float32)
 
-    def update(
-        self, pulses: Array, motion: Array, sampling_rate_hz: float, chromatic: bool = True
-    ) -> HeartRateEstimate:
-        estimate = super().update(pulses, motion, sampling_rate_hz, chromatic)
-        if not chromatic:
+    def update(self, window: ColourWindow, newest: slice) -> HeartRateEstimate:
+        estimate = super().update(window, newest)
+        if window.signals.shape[1] != len(SKIN) * 3:  # no colours, or those of a trace
             return estimate
         if self._recognise is None:
             from affectfuse.modalities.heart_rate.pulse_weights import load_pulse_network
@@ -179,7 +179,9 @@ class LearnedHeartRateExtractor(HeartRateExtractor):
 
     def tick(self, time_s: float) -> Iterable[Reading]:
         colours, motion, _ = self._window(time_s)
-        signals = pulse_signals(colours, motion, self._settings.rate_hz)[:, -self._length :]
+        signals = pulse_signals(colours[:, : len(SKIN)], motion, self._settings.rate_hz)[
+            :, -self._length :
+        ]
         if self._network is not None:
             self._network.signals = signals
         for reading in super().tick(time_s):

@@ -8,14 +8,14 @@ import numpy as np
 from scipy.signal import lfilter
 
 from affectfuse.containers import Array
-from affectfuse.modalities.heart_rate.regions import MOTION, REGIONS
+from affectfuse.modalities.heart_rate.regions import MOTION, SKIN
 
 __all__ = ["N_CHANNELS", "PULSE_CHANNELS", "pulse_signals"]
 
 PULSE_CHANNELS = tuple(
-    [f"{region}_{colour}" for region in REGIONS for colour in ("red", "green", "blue")]
+    [f"{region}_{colour}" for region in SKIN for colour in ("red", "green", "blue")]
     + [f"motion_{axis}" for axis in MOTION]
-    + [f"{region}_present" for region in REGIONS]
+    + [f"{region}_present" for region in SKIN]
 )
 """Rows of the signals: colour in percent and motion in hundredths of an interocular distance, less
 their running means; and whether each region is there, 1 or 0."""
@@ -32,7 +32,7 @@ def pulse_signals(colours: Array, motion: Array, rate_hz: float) -> Array:
     a change in percent, whatever the skin and the light. Causal. What is missing is 0.
 
     Args:
-        colours: (time, region, channel), NaN where missing.
+        colours: (time, region, channel) of the skin, NaN where missing.
         motion: (time, 3), NaN where missing.
         rate_hz: of the uniform grid.
     """

@@ -1,9 +1,8 @@
-"""The skin that the pulse is read from: mean colours of forehead and cheeks, frame by frame."""
+"""The skin that the pulse is read from: mean colours of regions of the face, frame by frame."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -11,42 +10,33 @@ import numpy as np
 from affectfuse.containers import Array, Frame
 from affectfuse.recording import landmarks as face
 
-__all__ = ["DISJOINT", "MOTION", "REGIONS", "Region", "RegionReader"]
+__all__ = ["BACKGROUND", "MOTION", "REGIONS", "SKIN", "RegionReader"]
 
+SKIN = ("forehead", "left_cheek", "right_cheek", "skin")
+"""Regions that share no pixel: `skin` is what the face's oval holds besides the other three, eyes,
+brows and lips."""
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """An outline of landmarks, scaled about its centre, and outlines left out of it."""
-
-    outline: tuple[int, ...]
-    scale: float = 1.0
-    holes: tuple[tuple[int, ...], ...] = ()
-
-
-_HOLE_SCALE = 1.3
-_FEATURES = (face.LEFT_EYE, face.RIGHT_EYE, face.LEFT_BROW, face.RIGHT_BROW, face.LIPS_OUTER)
-
-REGIONS = {
-    "forehead": Region(face.FOREHEAD),
-    "left_cheek": Region(face.LEFT_CHEEK),
-    "right_cheek": Region(face.RIGHT_CHEEK),
-    "skin": Region(face.FACE_OVAL, scale=0.9, holes=_FEATURES),
-}
-"""Forehead and cheeks, and the whole skin without eyes, brows and lips: its many pixels average the
-noise of compression, which is independent from block to block, further down."""
-
-DISJOINT = slice(0, 3)
-"""The regions that share no pixel: only they are witnesses independent of each other."""
+REGIONS = (*SKIN, "background")
+"""The skin, and what lies around the face: changing light changes that too, blood does not."""
+BACKGROUND = len(SKIN)
 
 MOTION = ("x", "y", "log_size")
 """Head motion beside the colours: centre and logarithm of size, in interocular distances."""
 
-_NONE, _UNCLIPPED, _ALL_DARK = (0, 0, 0), (253, 253, 253), (8, 8, 8)
-_LOCAL = 5
-_MOST_USELESS = 52  # of 255: a fifth of the neighbourhood
+_OUTLINES = (face.FACE_OVAL, face.FOREHEAD, face.LEFT_CHEEK, face.RIGHT_CHEEK)
+_HOLES = (face.LEFT_EYE, face.RIGHT_EYE, face.LEFT_BROW, face.RIGHT_BROW, face.LIPS_OUTER)
+_OVAL_SCALE, _HOLE_SCALE = 0.92, 1.3
+_PATCH_PX = 150
+_BACKGROUND_PX = 48
+_MARGIN = 0.35
 _SUBPIXEL_BITS = 4
-_MOST_PIXELS = 20_000
 _LEAST_SHARE = 0.25
+_DARK, _BRIGHT, _RAMP = 0.55, 1.6, 0.15
+_NONE, _UNCLIPPED = (0, 0, 0), (253, 253, 253)
+_LOCAL, _MOST_CLIPPED, _CLIPPED_RAMP = 5, 0.2, 0.15
+_WALL_LEVELS = (24, 242)
+_BLACK = 8.0
+_REFERENCE_S = 2.0
 
 
 class RegionReader:
@@ -54,11 +44,14 @@ class RegionReader:
 
     The polygons follow the landmarks through a low-pass that opens with speed, because the jitter
     of landmarks on a still face moves polygons over texture and so makes colour noise, while a lag
-    behind a moving face would do the same. Edges are anti-aliased. Pixels with a channel above 253
-    (specular, clipped) or none above 8 are left out where they make more than a fifth of a 5 x 5
-    neighbourhood, with that neighbourhood, so that the choice does not flicker with the noise; a
-    region of which less than a quarter remains, or fewer than `min_pixels`, is missing. Of a large
-    region every second, third, ... row and column is read, so that its cost is bounded.
+    behind a moving face would do the same. Inside them a pixel counts in full where the brightness
+    around it (3 x 3 pixels of the patch) is between 0.7 and 1.45 of the typical skin's (the median
+    of the cheeks, over about 2 s), not at all below 0.55 and above 1.6 (hair, beard, shadow,
+    specular light), and in between by a ramp, so that the choice does not flicker with the noise;
+    likewise where 0.05 to 0.2 of the 5 x 5 pixels around it have a channel above 253. A region of
+    which less than a quarter remains, or fewer than `min_pixels`, is missing. A face wider than
+    150 pixels is first reduced, by area and a whole factor, so that every pixel counts and the
+    cost is bounded.
 
     Args:
         min_pixels: a region with fewer usable pixels is missing.
@@ -71,15 +64,12 @@ class RegionReader:
         self._smoothing_s = smoothing_s
         self._points: Array | None = None
         self._time_s = -math.inf
-        outlines = [o for region in REGIONS.values() for o in (region.outline, *region.holes)]
+        self._reference = math.nan
+        outlines = (*_OUTLINES, *_HOLES)
         self._columns = np.concatenate([np.array(outline) for outline in outlines])
-        ends = iter(np.cumsum([len(outline) for outline in outlines]))
+        ends = np.cumsum([len(outline) for outline in outlines])
         self._parts = [
-            [
-                slice(end - len(outline), end)
-                for outline, end in zip((region.outline, *region.holes), ends, strict=False)
-            ]
-            for region in REGIONS.values()
+            slice(end - len(outline), end) for outline, end in zip(outlines, ends, strict=True)
         ]
 
     def read(self, frame: Frame) -> tuple[Array, Array]:
@@ -91,54 +81,110 @@ class RegionReader:
         landmarks = frame.face.landmarks
         across = landmarks[face.EYE_CORNERS[0], :2] - landmarks[face.EYE_CORNERS[3], :2]
         size = max(math.hypot(*across.astype(float)), 1e-3)
-        points = self._smoothed(landmarks[self._columns, :2].astype(float), frame.time_s, size)
-        colours = [
-            self._mean(frame.image, region, [points[part] for part in parts])
-            for region, parts in zip(REGIONS.values(), self._parts, strict=True)
-        ]
+        step_s = frame.time_s - self._time_s
+        points = self._smoothed(landmarks[self._columns, :2].astype(float), step_s, size)
+        self._time_s = frame.time_s
+        colours = np.full((len(REGIONS), 3), np.nan)
+        if np.isfinite(points).all():
+            polygons = [points[part] for part in self._parts]
+            colours[:-1] = self._skin(frame.image, polygons, step_s)
+            colours[-1] = _background(frame.image, polygons[0])
         centre = points.mean(axis=0) / size
-        return np.stack(colours), np.array([centre[0], centre[1], math.log(size)])
+        return colours, np.array([centre[0], centre[1], math.log(size)])
 
-    def _smoothed(self, points: Array, time_s: float, size: float) -> Array:
-        step_s = time_s - self._time_s
+    def _smoothed(self, points: Array, step_s: float, size: float) -> Array:
         if self._points is not None and 0 < step_s < 0.5:
             moved = points - self._points
             speed = math.hypot(*moved.mean(axis=0)) / size / step_s
             constant_s = self._smoothing_s / (1.0 + speed / 0.2)
             points = self._points + moved * (1.0 - math.exp(-step_s / max(constant_s, 1e-6)))
-        self._points, self._time_s = points, time_s
+        self._points = points
         return points
 
-    def _mean(self, image: Array, region: Region, polygons: list[Array]) -> Array:
-        missing = np.full(3, np.nan)
-        if not all(np.isfinite(polygon).all() for polygon in polygons):
-            return missing
-        outline, *holes = polygons
-        outline = _scaled(outline, region.scale)
+    def _skin(self, image: Array, polygons: list[Array], step_s: float) -> Array:
+        missing = np.full((len(SKIN), 3), np.nan)
+        oval, forehead, left_cheek, right_cheek, *holes = polygons
+        oval = _scaled(oval, _OVAL_SCALE)
+        corners = np.concatenate([oval, forehead])
         height, width = image.shape[:2]
-        left, top = np.maximum(np.floor(outline.min(axis=0)).astype(int) - 1, 0)
-        right, bottom = np.ceil(outline.max(axis=0)).astype(int) + 2
+        left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 1, 0)
+        right, bottom = np.ceil(corners.max(axis=0)).astype(int) + 2
         right, bottom = min(right, width), min(bottom, height)
-        if right <= left or bottom <= top:
+        if right - left < 4 or bottom - top < 4:
             return missing
-        stride = max(1, math.ceil(math.sqrt((right - left) * (bottom - top) / _MOST_PIXELS)))
-        patch = np.ascontiguousarray(image[top:bottom:stride, left:right:stride])
-        mask = np.zeros(patch.shape[:2], np.uint8)
-        shapes = [(outline, 255), *((_scaled(hole, _HOLE_SCALE), 0) for hole in holes)]
-        for polygon, value in shapes:
-            corners = (polygon - (left, top)) / stride * (1 << _SUBPIXEL_BITS)
-            whole = np.rint(corners).astype(np.int32)
-            cv2.fillPoly(mask, [whole], (value,), cv2.LINE_AA, _SUBPIXEL_BITS)
-        inside = cv2.countNonZero(mask)
+        factor = math.ceil((right - left) / _PATCH_PX)
+        right -= (right - left) % factor
+        bottom -= (bottom - top) % factor
+        patch = image[top:bottom, left:right]
+        if factor > 1:  # whole factors: by far the fastest
+            shape = ((right - left) // factor, (bottom - top) // factor)
+            patch = cv2.resize(patch, shape, interpolation=cv2.INTER_AREA)
+
+        def filled(shapes: list[tuple[Array, int]]) -> Array:
+            mask = np.zeros(patch.shape[:2], np.uint8)
+            for polygon, value in shapes:
+                placed = (polygon - (left, top) + 0.5) / factor - 0.5
+                whole = np.rint(placed * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+                cv2.fillPoly(mask, [whole], (value,), cv2.LINE_AA, _SUBPIXEL_BITS)
+            return mask
+
+        left_out = [(_scaled(hole, _HOLE_SCALE), 0) for hole in holes]
+        own = [[(forehead, 255), *left_out[2:4]], [(left_cheek, 255)], [(right_cheek, 255)]]
+        rest = [(oval, 255), *left_out, (forehead, 0), (left_cheek, 0), (right_cheek, 0)]
+        masks = np.stack([filled(shapes).ravel() for shapes in (*own, rest)]).astype(np.float32)
+        around = cv2.blur(patch, (3, 3))
+        brightness = cv2.cvtColor(around, cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()
         clipped = cv2.bitwise_not(cv2.inRange(patch, _NONE, _UNCLIPPED))
-        useless = cv2.bitwise_or(clipped, cv2.inRange(patch, _NONE, _ALL_DARK))
-        mask[cv2.blur(useless, (_LOCAL, _LOCAL)) > _MOST_USELESS] = 0
-        used = cv2.countNonZero(mask)
-        if used * stride**2 < self._min_pixels or used < _LEAST_SHARE * inside:
-            return missing
-        weights = mask.ravel().astype(np.float32)
-        mean: Array = weights @ patch.reshape(-1, 3).astype(np.float32) / weights.sum()
-        return mean.astype(float)
+        beside = cv2.blur(clipped, (_LOCAL, _LOCAL)).astype(np.float32).ravel() / 255
+        self._follow(brightness, masks[1] + masks[2], step_s)
+        usable = _usable(brightness, brightness / self._reference, beside)
+        weights = masks * usable
+        total = weights.sum(axis=1)
+        inside = masks.sum(axis=1)
+        enough = (total > _LEAST_SHARE * inside) & (total / 255 > self._min_pixels / factor**2)
+        means = weights @ patch.reshape(-1, 3).astype(np.float32)
+        missing[enough] = means[enough] / total[enough, None]
+        return missing
+
+    def _follow(self, brightness: Array, cheeks: Array, step_s: float) -> None:
+        """Follow the brightness of the skin, slowly."""
+        inside = cheeks > 128
+        if not inside.any():
+            self._reference = math.nan if math.isnan(self._reference) else self._reference
+            inside = np.ones_like(inside)
+        typical = float(np.median(brightness[inside]))
+        if math.isnan(self._reference) or not 0 < step_s < 1.0:
+            self._reference = max(typical, 1.0)
+        else:
+            share = 1.0 - math.exp(-step_s / _REFERENCE_S)
+            self._reference = max(self._reference + share * (typical - self._reference), 1.0)
+
+
+def _usable(brightness: Array, relative: Array, clipped: Array) -> Array:
+    """Return the share in [0, 1] by which each pixel counts."""
+    skin = np.clip((relative - _DARK) / _RAMP, 0.0, 1.0)
+    skin *= np.clip((_BRIGHT - relative) / _RAMP, 0.0, 1.0)
+    skin *= np.clip((_MOST_CLIPPED - clipped) / _CLIPPED_RAMP, 0.0, 1.0)
+    usable: Array = np.where(brightness > _BLACK, skin, 0.0)
+    return usable
+
+
+def _background(image: Array, oval: Array) -> Array:
+    """Return the mean colour of what lies well outside the face, from a coarse copy."""
+    width = image.shape[1]
+    every = max(1, width // _BACKGROUND_PX)
+    coarse = np.ascontiguousarray(image[every // 2 :: every, every // 2 :: every])
+    highest = cv2.max(cv2.max(coarse[..., 0], coarse[..., 1]), coarse[..., 2])
+    keep = (highest > _WALL_LEVELS[0]) & (highest < _WALL_LEVELS[1])
+    low, high = oval.min(axis=0), oval.max(axis=0)
+    reach = _MARGIN * (high - low)
+    left, top = np.maximum((low - reach) / every, 0).astype(int)
+    right = math.ceil((high[0] + reach[0]) / every)
+    keep[top:, left:right] = False
+    if np.count_nonzero(keep) < 30:
+        return np.full(3, np.nan)
+    mean: Array = coarse[keep].mean(axis=0)
+    return mean.astype(float)
 
 
 def _scaled(polygon: Array, scale: float) -> Array:

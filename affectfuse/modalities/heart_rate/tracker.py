@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from affectfuse.containers import Array
-from affectfuse.modalities.heart_rate.confidence import Confidence
-from affectfuse.modalities.heart_rate.spectrum import fuse
-from affectfuse.signals.spectra import peak_near
+from affectfuse.modalities.heart_rate.confidence import Confidence, Evidence
+from affectfuse.modalities.heart_rate.disturbances import ColourWindow, remove_disturbances
+from affectfuse.modalities.heart_rate.projection import PulseProjection
 
 __all__ = ["HeartRateEstimate", "HeartRateTracker"]
 
+STEP_BPM = 0.5
 _HARMONIC_WEIGHT = 0.5
 _STRONGEST = 60.0
-_KEPT = 0.6
-_SPREAD_BPM = 3.0
+_KEPT = 0.7
+_SPREAD_BPM = 1.0
 _ANY_RATE = 0.02
 
 
@@ -27,68 +28,88 @@ class HeartRateEstimate:
 
     Attributes:
         confidence: see `Confidence`.
-        weights: (region,) weight of each region's pulse, summing to 1.
+        bvp: (time,) the pulse over all of the window, in AC/DC of green, rising with blood volume.
+        amplitude: of the pulse at that rate, AC/DC of green.
+        shares: (region,) share of each region in the pulse, not negative, summing to 1.
         features: what the confidence was computed from, in the order of `confidence.FEATURES`.
     """
 
     heart_rate_bpm: float
     confidence: float
-    weights: Array
+    bvp: Array
+    amplitude: float
+    shares: Array
     features: Array
 
 
 class HeartRateTracker:
     """A Bayes filter over a grid of heart rates, fed with one window a tick.
 
-    The evidence for a rate is the fused power at it, plus half of that at its second harmonic, in
-    units of the noise floor: the logarithm of the likelihood of a sine in Gaussian noise, growing
-    only logarithmically above 60, because noise is not all Gaussian. The
-    harmonic settles octaves: the true rate collects both peaks, its double only one. Between ticks
-    the belief spreads by about 3 bpm, with a chance of 2 % of any rate; and because neighbouring
-    windows overlap, the old belief counts with an exponent of 0.6. The rate is then read between
-    the bins, at the peak nearest to the most likely grid point.
+    The evidence for a rate is the gain of a pulse there (see `Projection`), plus half of that at
+    its second harmonic, growing only logarithmically above 60 nats, because noise is not all
+    Gaussian. The harmonic settles octaves: the true rate collects both peaks, its double only one.
+    Between ticks the belief spreads by about 1 bpm, with a chance of 2 % of any rate; and because
+    neighbouring windows overlap, the old belief counts with an exponent of 0.7. The rate is the
+    belief's peak, read between the grid's points.
 
     Args:
         band_bpm: lowest and highest heart rate.
     """
 
     def __init__(self, band_bpm: tuple[float, float]) -> None:
-        self._grid_bpm = np.arange(band_bpm[0], band_bpm[1] + 0.5, 1.0)
+        self._grid_bpm = np.arange(band_bpm[0], band_bpm[1] + STEP_BPM / 2, STEP_BPM)
         distance = np.abs(self._grid_bpm[:, None] - self._grid_bpm[None, :])
         spread = np.exp(-distance / _SPREAD_BPM)
         self._spread = spread / spread.sum(axis=0, keepdims=True)
         self._belief = np.full(len(self._grid_bpm), 1.0 / len(self._grid_bpm))
         self._newest_bpm = math.nan
+        self._projection = PulseProjection()
         self._confidence = Confidence()
 
-    def update(
-        self, pulses: Array, motion: Array, sampling_rate_hz: float, chromatic: bool = True
-    ) -> HeartRateEstimate:
-        """Take the newest window and return the estimate for it.
+    def update(self, window: ColourWindow, newest: slice) -> HeartRateEstimate:
+        """Take the newest window and return the estimate for its newest part.
 
         Args:
-            pulses: (region, time) pulse waveforms, NaN where missing.
-            motion: (time, 3) head motion, NaN where missing.
-            sampling_rate_hz: of both.
-            chromatic: whether the pulses come from a projection that light does not move.
+            window: colour signals and disturbances.
+            newest: the part of it that the estimate is about.
         """
-        low_bpm, high_bpm = self._grid_bpm[0], self._grid_bpm[-1]
-        window = fuse(pulses, motion, sampling_rate_hz, high_bpm, self._newest_bpm)
-        frequencies_hz, ratio = window.frequencies_hz, window.ratio
-        first = np.interp(self._grid_bpm / 60.0, frequencies_hz, ratio)
-        second = np.interp(2 * self._grid_bpm / 60.0, frequencies_hz, ratio)
+        rate_hz, grid_bpm = window.sampling_rate_hz, self._grid_bpm
+        if not window.shared_noise and self._projection.shrinkage < 1.0:
+            self._projection = PulseProjection(shrinkage=1.0)
+        steady, disturbances = remove_disturbances(window, newest)
+        shown = self._projection.update(
+            steady[newest],
+            window.signature,
+            window.regions,
+            rate_hz,
+            grid_bpm[-1],
+            self._newest_bpm,
+        )
+        first = np.interp(grid_bpm / 60.0, shown.frequencies_hz, shown.gain)
+        second = np.interp(2 * grid_bpm / 60.0, shown.frequencies_hz, shown.gain)
         evidence = _STRONGEST * np.log1p((first + _HARMONIC_WEIGHT * second) / _STRONGEST)
         belief = self._spread @ self._belief**_KEPT
         belief = (1 - _ANY_RATE) * belief / belief.sum() + _ANY_RATE / len(belief)
         belief = belief * np.exp(evidence - evidence.max())
         self._belief = belief / belief.sum()
 
-        likely_bpm = float(self._grid_bpm[int(np.argmax(self._belief))])
-        frequency_hz, _ = peak_near(frequencies_hz, window.power, likely_bpm / 60.0, 4.0 / 60.0)
-        rate_bpm = float(np.clip(60.0 * frequency_hz, low_bpm, high_bpm))
-        self._newest_bpm = rate_bpm
-        confidence, features = self._confidence.judge(rate_bpm, window, high_bpm, chromatic)
-        return HeartRateEstimate(rate_bpm, confidence, window.weights, features)
+        rate_bpm = self._newest_bpm = _peak(grid_bpm, self._belief)
+        certain = float(self._belief[np.abs(grid_bpm - rate_bpm) <= 3.0].sum())
+        pulse = -np.nan_to_num(steady) @ shown.weights
+        missing = ~np.isfinite(steady[:, np.abs(shown.weights) > 0.0]).any(axis=1)
+        confidence, features = self._confidence.judge(
+            Evidence(rate_bpm, certain, shown, pulse[newest], disturbances, rate_hz)
+        )
+        at = int(np.argmin(np.abs(60.0 * shown.frequencies_hz - rate_bpm)))
+        shares = np.bincount(window.regions, np.maximum(shown.weights * window.signature, 0.0))
+        return HeartRateEstimate(
+            rate_bpm,
+            confidence,
+            np.where(missing, np.nan, pulse),
+            float(np.abs(shown.weights @ shown.spectra[:, at])),
+            shares / max(float(shares.sum()), 1e-12),
+            features,
+        )
 
     def skip(self) -> None:
         """Let a tick without evidence pass: the belief spreads."""
@@ -96,3 +117,12 @@ class HeartRateTracker:
         self._belief = belief / belief.sum()
         self._newest_bpm = math.nan
         self._confidence = Confidence()
+
+
+def _peak(grid_bpm: Array, belief: Array) -> float:
+    """Return where the belief peaks, by a parabola through three logarithms."""
+    at = min(max(int(np.argmax(belief)), 1), len(belief) - 2)
+    left, middle, right = np.log(belief[at - 1 : at + 2] + 1e-300)
+    bend = left - 2 * middle + right
+    shift = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+    return float(grid_bpm[at] + shift * STEP_BPM)

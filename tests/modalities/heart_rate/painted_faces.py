@@ -24,6 +24,7 @@ from affectfuse.recording.landmarks import (
 
 SKIN = np.array([180.0, 130.0, 110.0])
 TINT = np.array([0.33, 0.77, 0.53]) / 0.77
+WALL = np.full(3, 120.0)
 SIZE = (120, 160)
 
 
@@ -68,15 +69,17 @@ def frames(
     grey: bool = False,
     colour: Array = SKIN,
 ) -> Iterator[Frame]:
-    """Frames full of pulsating skin, with sensor noise of `noise` grey levels."""
+    """Frames of pulsating skin in front of a grey wall, with noise of `noise` grey levels."""
     rng = np.random.default_rng(0)
     face = Face(landmarks(), 1.0)
+    wall = np.ones((*SIZE, 1), bool)
+    wall[4:116, 36:124] = False
     for time_s in times_s:
         skin = colour * (1 - amplitude * volume(time_s, heart_rate_bpm) * TINT)
         if grey:
             skin = np.full(3, skin[1])
         channels = 1 if grey else 3
-        image = skin + noise * rng.normal(size=(*SIZE, channels))
+        image = np.where(wall, WALL, skin) + noise * rng.normal(size=(*SIZE, channels))
         yield Frame(float(time_s), np.clip(image, 0, 255).astype(np.uint8), face)
 
 
