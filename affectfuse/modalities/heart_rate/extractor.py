@@ -31,9 +31,12 @@ from affectfuse.modalities.heart_rate.physiology import Physiology, Settled
 from affectfuse.modalities.heart_rate.regions import BACKGROUND, REGIONS, SKIN, RegionReader
 from affectfuse.modalities.heart_rate.tracker import HeartRateTracker
 from affectfuse.signals.resampling import resample
-from affectfuse.signals.rppg import PULSE_SIGNATURE, is_monochrome
+from affectfuse.signals.rppg import METHODS, PULSE_SIGNATURE, check_colour, is_monochrome
 
-__all__ = ["HeartRateExtractor", "HeartRateSettings"]
+__all__ = ["MINIMUM_VARIANCE", "HeartRateExtractor", "HeartRateSettings"]
+
+MINIMUM_VARIANCE = "minimum_variance"
+"""The method that is none of the published ones: see `projection.PulseProjection`."""
 
 _SETTLE_S = 1.0
 _QUALITY_TICKS = 5
@@ -52,6 +55,7 @@ class HeartRateSettings:
     min_region_pixels: int
     landmark_smoothing_s: float
     history_s: int
+    method: str
 
 
 class HeartRateExtractor(Extractor):
@@ -108,7 +112,8 @@ class HeartRateExtractor(Extractor):
             estimate = self._tracker.update(self._signals(colours, motion, grey), newest)
             heart_rate_bpm, confidence = estimate.heart_rate_bpm, estimate.confidence
             shares, bvp, amplitude = estimate.shares, estimate.bvp, estimate.amplitude
-            note = "camera without colour: heart rate from brightness alone (GREEN)" if grey else ""
+            if grey:
+                note = "camera without colour: heart rate from brightness alone (GREEN)"
         self._history.add(heart_rate_bpm, confidence, amplitude)
         yield Track.reading("heart_rate_bpm", "bpm", time_s, heart_rate_bpm, confidence, note)
         settled = self._settled(time_s, start, bvp, colours[:, : len(SKIN)], motion)
@@ -147,11 +152,28 @@ class HeartRateExtractor(Extractor):
         logarithms = np.log(np.maximum(colours, 1.0))
         skin, light = logarithms[:, : len(SKIN)], logarithms[:, BACKGROUND].mean(axis=1)
         regions = np.arange(len(SKIN))
+        if self._settings.method != MINIMUM_VARIANCE:
+            pulses = self._published(colours[:, : len(SKIN)])
+            return ColourWindow(
+                pulses, np.ones(len(SKIN)), regions, motion, light, rate_hz, shared_noise=False
+            )
         if grey:
             return ColourWindow(skin[..., 1], np.ones(len(SKIN)), regions, motion, light, rate_hz)
         signature = np.tile(np.array(PULSE_SIGNATURE) / PULSE_SIGNATURE[1], len(SKIN))
         rows = skin.reshape(len(skin), -1)
         return ColourWindow(rows, signature, np.repeat(regions, 3), motion, light, rate_hz)
+
+    def _published(self, colours: Array) -> Array:
+        """Return each region's pulse by a published method, of deviation 1: (time, region)."""
+        method, rate_hz = METHODS[self._settings.method], self._settings.rate_hz
+        check_colour(method, colours)
+        pulses = np.stack([method(colours[:, r], rate_hz) for r in range(len(SKIN))], axis=1)
+        known = np.isfinite(pulses)
+        counts = np.maximum(known.sum(axis=0), 1)
+        power = np.where(known, pulses - np.where(known, pulses, 0.0).sum(axis=0) / counts, 0.0)
+        deviation = np.sqrt((power**2).sum(axis=0) / counts)
+        normal: Array = pulses / np.where(deviation > 0.0, deviation, 1.0)
+        return normal
 
     def _amplitude_from(self, shares: Array, grey: bool) -> tuple[Array, tuple[int, ...]]:
         """Return the regions' weights and the channels that the pulse amplitude is read from."""

@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 
 from affectfuse.containers import Interval
 from affectfuse.modalities.base import Extractor, Modality, Need, Recognise
-from affectfuse.modalities.heart_rate.extractor import HeartRateExtractor, HeartRateSettings
+from affectfuse.modalities.heart_rate.extractor import (
+    MINIMUM_VARIANCE,
+    HeartRateExtractor,
+    HeartRateSettings,
+)
 from affectfuse.modalities.heart_rate.history import CHANNELS
+from affectfuse.signals.rppg import METHODS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -17,7 +22,7 @@ __all__ = ["HeartRate"]
 
 
 class HeartRate(Modality):
-    """POS on forehead and cheeks, a tracked spectrum, and a confidence (see `confidence`).
+    """Skin colours combined with least noise, a tracked rate, and a confidence (see `confidence`).
 
     A sample is the last `history_s` seconds at 1 Hz, float32 (channel, time), channels as in
     `history.CHANNELS`; its quality is the mean confidence of the last five ticks.
@@ -35,6 +40,8 @@ class HeartRate(Modality):
         history_s: length of a sample.
         quality_floor: a sample of lower quality counts as absent.
         embedding_dim: width of the encoder's output.
+        method: 'minimum_variance', or one of `signals.rppg.METHODS` in each region, for comparison;
+            `bvp` then has a unit of its own.
     """
 
     name = "heart_rate"
@@ -53,7 +60,12 @@ class HeartRate(Modality):
         history_s: int,
         quality_floor: float,
         embedding_dim: int,
+        method: str = MINIMUM_VARIANCE,
     ) -> None:
+        if method not in (MINIMUM_VARIANCE, *METHODS):
+            raise ValueError(
+                f"method is '{method}'; allowed: {', '.join([MINIMUM_VARIANCE, *METHODS])}"
+            )
         low_bpm, high_bpm = band_bpm
         if not 30.0 <= low_bpm < high_bpm <= 240.0:
             raise ValueError(
@@ -79,6 +91,7 @@ class HeartRate(Modality):
             min_region_pixels,
             landmark_smoothing_s,
             history_s,
+            method,
         )
         self.window_s = history_s + estimate_window_s
         self.latency_s = estimate_window_s / 2

@@ -8,6 +8,8 @@ import pytest
 from modalities.heart_rate.painted_faces import SKIN, frames, modality, run, samples, track, volume
 
 from affectfuse.containers import Frame
+from affectfuse.errors import ConfigError
+from affectfuse.signals.rppg import METHODS
 
 
 def grid(seconds, rate_hz, start_s=0.0):
@@ -170,3 +172,23 @@ def test_extracting_imports_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_published_methods_can_be_asked_for(method):
+    readings = run(frames(grid(14, 30), 72.4, noise=1.0), 14, method=method)
+    heart_rate = track(readings)
+    np.testing.assert_allclose(heart_rate.values[9:], 72.4, atol=1.0)
+    assert np.nanmax(heart_rate.quality) > 0.3
+
+
+def test_a_method_that_compares_colours_is_refused_without_any():
+    with pytest.raises(ConfigError, match=r"CHROM compares colours.*use GREEN"):
+        run(frames(grid(8, 30), grey=True), 8, method="chrom")
+    grey = track(run(frames(grid(12, 30), grey=True), 12, method="green"))
+    np.testing.assert_allclose(grey.values[9:], 72, atol=1.0)
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ConfigError, match="method is 'cromm'; allowed: minimum_variance, green"):
+        modality(method="cromm")
