@@ -6,6 +6,7 @@ recording -> observations -> readings and ticks -> estimates -> session score ->
 from __future__ import annotations
 
 import math
+from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -70,7 +71,7 @@ def score_recording(
     modalities = checkpoint.modalities() if checkpoint else build_modalities(recipe)
     estimator = checkpoint.estimator() if checkpoint else None
     extractors = start(modalities, checkpoint.recognise() if checkpoint else None)
-    session = _Session(modalities)
+    session = _Session()
     with (
         open_recording(source, replay=replay) as recording,
         FaceTracker(**OmegaConf.to_container(recipe.face)) as faces,  # type: ignore[arg-type]
@@ -122,16 +123,37 @@ def build_modalities(recipe: DictConfig) -> dict[str, Modality]:
     }
 
 
+class _Readings:
+    """The parts of one track as plain numbers: hours of readings take a few megabytes."""
+
+    def __init__(self, first: Track) -> None:
+        self._name, self._unit = first.name, first.unit
+        self._columns = [array("d") for _ in range(3)]
+        self._notes: dict[str, None] = {}
+        self.add(first)
+
+    def add(self, part: Track) -> None:
+        parts = (part.times_s, part.values, part.quality)
+        for column, values in zip(self._columns, parts, strict=True):
+            column.extend(np.asarray(values, dtype=float).tolist())
+        if part.note:
+            self._notes[part.note] = None
+
+    def track(self) -> Track:
+        times_s, values, quality = (np.array(column) for column in self._columns)
+        return Track(self._name, self._unit, times_s, values, quality, "; ".join(self._notes))
+
+
 class _Session:
     """Gathers what one pass over a recording yields; grows by a few numbers a second."""
 
-    def __init__(self, modalities: dict[str, Modality]) -> None:
+    def __init__(self) -> None:
         self.frames = 0
         self.time_s = 0.0
         self.estimates: list[Estimate] = []
-        self._tracks: dict[str, list[Track]] = defaultdict(list)
+        self._tracks: dict[str, _Readings] = {}
         self._intervals: dict[str, list[IntervalTrack]] = defaultdict(list)
-        self._quality: dict[str, list[Track]] = {name: [] for name in modalities}
+        self._quality: dict[str, _Readings] = {}
 
     def count(self, observations: Iterator[Observation]) -> Iterator[Observation]:
         for observation in observations:
@@ -141,23 +163,29 @@ class _Session:
 
     def add(self, reading: Reading | Tick) -> None:
         if isinstance(reading, Track):
-            self._tracks[reading.name].append(reading)
+            _add(self._tracks, reading)
         elif isinstance(reading, IntervalTrack):
             self._intervals[reading.name].append(reading)
         elif isinstance(reading, Tick):
             for name, sample in reading.samples.items():
                 quality = sample.quality if sample else 0.0
-                part = Track.reading(name, "fraction", reading.time_s, quality, 1.0)
-                self._quality[name].append(part)
+                _add(self._quality, Track.reading(name, "fraction", reading.time_s, quality, 1.0))
 
     def tracks(self) -> dict[str, Track]:
-        return {name: Track.join(parts) for name, parts in self._tracks.items()}
+        return {name: readings.track() for name, readings in self._tracks.items()}
 
     def intervals(self) -> dict[str, IntervalTrack]:
         return {name: IntervalTrack.join(parts) for name, parts in self._intervals.items()}
 
     def quality(self) -> dict[str, Track]:
-        return {name: Track.join(parts) for name, parts in self._quality.items() if parts}
+        return {name: readings.track() for name, readings in self._quality.items()}
+
+
+def _add(tracks: dict[str, _Readings], part: Track) -> None:
+    if part.name in tracks:
+        tracks[part.name].add(part)
+    else:
+        tracks[part.name] = _Readings(part)
 
 
 def _seen(tracks: Mapping[str, Track]) -> list[str]:

@@ -64,7 +64,7 @@ class Confidence:
     brightness is disregarded, so of colour alone; of how strong the peak is in the weaker half of
     the window; of how far head motion and background light stand out at that rate; of how much the
     estimate moved from tick to tick over the last 15, and for how long there has been one; and the
-    means of the second to fourth over the last 10 ticks.
+    means of the second to fourth over the last 10 ticks. It never exceeds the belief.
 
     Fitted by `python benchmarks/heart_rate/fit_confidence.py` on rendered faces, the same with
     their pulse taken out, and simulated traces. Those without a pulse weigh twice, so that where
@@ -107,7 +107,8 @@ class Confidence:
             ]
         )
         score = INTERCEPT + float(features @ np.array(list(FEATURES.values())))
-        return 1.0 / (1.0 + math.exp(-min(max(score, -30.0), 30.0))), features
+        likely = 1.0 / (1.0 + math.exp(-min(max(score, -30.0), 30.0)))
+        return min(likely, evidence.belief), features
 
 
 def _line(values: Array, at: int, frequencies_hz: Array, sampling_rate_hz: float) -> float:

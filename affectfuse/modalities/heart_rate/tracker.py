@@ -20,6 +20,7 @@ _STRONGEST = 60.0
 _KEPT = 0.7
 _SPREAD_BPM = 1.0
 _ANY_RATE = 0.02
+_BESIDE_BPM = 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,14 +51,18 @@ class HeartRateTracker:
     Gaussian. The harmonic settles octaves: the true rate collects both peaks, its double only one.
     Between ticks the belief spreads by about 1 bpm, with a chance of 2 % of any rate; and because
     neighbouring windows overlap, the old belief counts with an exponent of 0.7. The rate is the
-    belief's peak, read between the grid's points.
+    belief's peak within the band, read between the grid's points. The grid reaches 10 bpm beyond
+    the band, so that what lies there (slow motion, most often) takes belief away from the edge.
 
     Args:
         band_bpm: lowest and highest heart rate.
     """
 
     def __init__(self, band_bpm: tuple[float, float]) -> None:
-        self._grid_bpm = np.arange(band_bpm[0], band_bpm[1] + STEP_BPM / 2, STEP_BPM)
+        low_bpm, high_bpm = band_bpm
+        self._highest_bpm = high_bpm
+        self._grid_bpm = np.arange(low_bpm - _BESIDE_BPM, high_bpm + _BESIDE_BPM, STEP_BPM)
+        self._inside = (self._grid_bpm >= low_bpm) & (self._grid_bpm <= high_bpm)
         distance = np.abs(self._grid_bpm[:, None] - self._grid_bpm[None, :])
         spread = np.exp(-distance / _SPREAD_BPM)
         self._spread = spread / spread.sum(axis=0, keepdims=True)
@@ -82,7 +87,7 @@ class HeartRateTracker:
             window.signature,
             window.regions,
             rate_hz,
-            grid_bpm[-1],
+            self._highest_bpm,
             self._newest_bpm,
         )
         first = np.interp(grid_bpm / 60.0, shown.frequencies_hz, shown.gain)
@@ -93,7 +98,7 @@ class HeartRateTracker:
         belief = belief * np.exp(evidence - evidence.max())
         self._belief = belief / belief.sum()
 
-        rate_bpm = self._newest_bpm = _peak(grid_bpm, self._belief)
+        rate_bpm = self._newest_bpm = _peak(grid_bpm[self._inside], self._belief[self._inside])
         certain = float(self._belief[np.abs(grid_bpm - rate_bpm) <= 3.0].sum())
         pulse = -np.nan_to_num(steady) @ shown.weights
         missing = ~np.isfinite(steady[:, np.abs(shown.weights) > 0.0]).any(axis=1)
