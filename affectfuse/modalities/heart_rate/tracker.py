@@ -98,7 +98,7 @@ class HeartRateTracker:
         belief = belief * np.exp(evidence - evidence.max())
         self._belief = belief / belief.sum()
 
-        rate_bpm = self._newest_bpm = _peak(grid_bpm[self._inside], self._belief[self._inside])
+        rate_bpm = self._newest_bpm = _peak(grid_bpm, self._belief, self._inside)
         certain = float(self._belief[np.abs(grid_bpm - rate_bpm) <= 3.0].sum())
         pulse = -np.nan_to_num(steady) @ shown.weights
         missing = ~np.isfinite(steady[:, np.abs(shown.weights) > 0.0]).any(axis=1)
@@ -124,10 +124,15 @@ class HeartRateTracker:
         self._confidence = Confidence()
 
 
-def _peak(grid_bpm: Array, belief: Array) -> float:
-    """Return where the belief peaks, by a parabola through three logarithms."""
-    at = min(max(int(np.argmax(belief)), 1), len(belief) - 2)
-    left, middle, right = np.log(belief[at - 1 : at + 2] + 1e-300)
-    bend = left - 2 * middle + right
+def _peak(grid_bpm: Array, belief: Array, inside: Array) -> float:
+    """Return where the belief peaks within the band, by a parabola through three logarithms.
+
+    The slope of a peak beyond the band is no peak.
+    """
+    middle = belief[1:-1]
+    peaks = (middle >= belief[:-2]) & (middle > belief[2:]) & inside[1:-1]
+    at = 1 + int(np.argmax(np.where(peaks if peaks.any() else inside[1:-1], middle, -1.0)))
+    left, top, right = np.log(belief[at - 1 : at + 2] + 1e-300)
+    bend = left - 2 * top + right
     shift = float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
     return float(grid_bpm[at] + shift * STEP_BPM)
