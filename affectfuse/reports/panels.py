@@ -24,10 +24,16 @@ _WAVEFORM_STEP_S = 0.2
 
 _TITLES = {
     HEART_RATE: "Heart rate",
+    "beat_interval_ms": "Beat intervals",
     "blink": "Blinks",
     "bvp": "Pulse",
+    "lf_hf": "LF/HF of the beats",
     "macro_expression": "Macro-expressions",
     "micro_expression": "Micro-expressions",
+    "pulse_amplitude_percent": "Pulse amplitude",
+    "respiration_rate_per_min": "Respiration rate",
+    "rmssd_ms": "RMSSD of the beats",
+    "sdnn_ms": "SDNN of the beats",
     "sha256": "SHA-256",
 }
 
