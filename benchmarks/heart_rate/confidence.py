@@ -1,4 +1,4 @@
-"""How far the confidence of a heart rate can be trusted, on sets nothing was tuned on.
+"""How far the confidence of a heart rate can be trusted, on sets its coefficients have not seen.
 
     python benchmarks/heart_rate/confidence.py
 

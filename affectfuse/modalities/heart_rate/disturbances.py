@@ -54,8 +54,9 @@ def remove_disturbances(window: ColourWindow, newest: slice) -> tuple[Array, Dis
     """Take trend, head motion and changes of light out of colour signals.
 
     The trend is a centred moving mean over 1.6 s. What goes with the head's place and size, with
-    their squares (shading is not linear in a turn of the head), or with the brightness of the
-    background is removed by ridge regression: as far as these exceed their own noise.
+    their speed (landmarks lag behind), their squares (shading is not linear in a turn of the head)
+    or the brightness of the background is removed by ridge regression: as far as these exceed their
+    own noise.
 
     Args:
         window: the signals.
