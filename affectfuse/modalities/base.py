@@ -6,8 +6,8 @@ One file in this folder (a folder for a large one) and one config in `configs/mo
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from affectfuse.containers import Array, Interval, Observation, Reading, Target
 
@@ -67,8 +67,11 @@ class Modality(ABC):
     sample_shape: tuple[int, ...]
     embedding_dim: int
 
-    recogniser_target: ClassVar[Target | None] = None
+    recogniser_target: Target | None = None
     """What the recogniser inside the extractor predicts, or None when there is none."""
+
+    action_units: tuple[str, ...] = ()
+    """What the recogniser's second head predicts, as named in `Interval.values` ('au12')."""
 
     @abstractmethod
     def extractor(
@@ -93,3 +96,11 @@ class Modality(ABC):
         It is trained on labelled clips, on its own Target, before fusion, then frozen.
         """
         return None
+
+    def recogniser_to_train(self) -> nn.Module | None:
+        """Return a new recogniser to train: with the pretrained weights that the config names."""
+        return self.recogniser()
+
+    def clip_steps(self) -> Sequence[Mapping[str, Any]]:
+        """Return how its clips are made: the steps in order, each with its parameters."""
+        return ()

@@ -3,123 +3,250 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
 
-from affectfuse.containers import Array
-from affectfuse.modalities.micro_expression.motion import ANCHORS
+from affectfuse.containers import Array, Interval
+from affectfuse.modalities.micro_expression.head_motion import HeadMotion
+from affectfuse.modalities.micro_expression.raft import find_weights, raft_flow, weights_digest
 from affectfuse.recording.alignment import AlignedFace
-from affectfuse.signals.flow import (
-    FlowName,
-    fit_rigid,
-    flow_method,
-    optical_strain,
-    rigid_basis,
-    sample_field,
-)
+from affectfuse.signals.flow import FlowMethod, FlowName, flow_method, optical_strain
 from affectfuse.signals.interpolation import Interpolation, interpolate_frames
+from affectfuse.signals.magnification import magnify_motion
 
-__all__ = ["CLIP_CHANNELS", "ClipCutter", "thumbnail_jpeg"]
+__all__ = [
+    "CLIP_CHANNELS",
+    "Apex",
+    "ClipCutter",
+    "ClipFlow",
+    "ClipSettings",
+    "FlowReference",
+    "Interpolated",
+    "Span",
+    "thumbnail_jpeg",
+]
 
 CLIP_CHANNELS = ("u", "v", "strain", "grey")
 """Flow from the onset to the right and down, in % of the interocular distance; optical strain in %;
 brightness, standardised over the clip."""
 
+ClipFlow = FlowName | Literal["raft"]
+FlowReference = Literal["onset", "previous"]
+Interpolated = Literal["flow", "frames"]
+Span = Literal["onset_offset", "onset_apex"]
+Apex = Literal["coded", "flow", "midpoint"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipSettings:
+    """How a clip is made.
+
+    Attributes:
+        frames: number of frames a clip is interpolated to.
+        size_px: side of its frames.
+        flow: optical flow method, one of `FLOW_METHODS` or 'raft'.
+        flow_weights: file of RAFT's weights; None: what AFFECTFUSE_RAFT_WEIGHTS names.
+        flow_reference: 'onset': flow from the first frame to each; 'previous': from each frame of
+            the clip to the next, which needs interpolated frames.
+        interpolation: 'linear' or 'path_graph' (TIM).
+        interpolated: what is interpolated: 'flow', measured on all recorded frames, or 'frames',
+            between which flow is then measured.
+        span: what a clip covers: 'onset_offset', in which the apex is not used, or 'onset_apex'.
+        apex: where the apex is: 'coded' (annotated or spotted; where it is not known, as 'flow');
+            'flow', the frame of maximal flow from the onset; 'midpoint' of onset and offset.
+        magnification: alpha of `magnify_motion`; 0: none.
+        magnification_band_hz: its temporal band.
+        magnification_displacement_percent: its largest displacement, in % of the interocular
+            distance.
+    """
+
+    frames: int
+    size_px: int
+    flow: ClipFlow
+    flow_weights: str | None
+    flow_reference: FlowReference
+    interpolation: Interpolation
+    interpolated: Interpolated
+    span: Span
+    apex: Apex
+    magnification: float
+    magnification_band_hz: tuple[float, float]
+    magnification_displacement_percent: float
+
+    def __post_init__(self) -> None:
+        if self.frames < 2 or self.size_px < 16:
+            raise ValueError(
+                f"a clip of {self.frames} frames of {self.size_px} pixels; it needs 2 frames and "
+                "16 pixels"
+            )
+        for name, kind in (
+            ("flow_reference", FlowReference),
+            ("interpolated", Interpolated),
+            ("span", Span),
+            ("apex", Apex),
+        ):
+            if getattr(self, name) not in get_args(kind):
+                allowed = ", ".join(f"'{known}'" for known in get_args(kind))
+                raise ValueError(f"clip_{name} is '{getattr(self, name)}'; allowed: {allowed}")
+        if self.flow_reference == "previous" and self.interpolated != "frames":
+            raise ValueError(
+                "clip_flow_reference is 'previous', which is measured between the frames of the "
+                "clip: set clip_interpolated to 'frames'"
+            )
+
 
 class ClipCutter:
     """Cuts clips, float32 (channel, time, height, width) with channels as in `CLIP_CHANNELS`.
 
-    The flow's magnitude is kept: nothing but the brightness is standardised. Head motion during the
-    clip is fitted on the anchor points and subtracted everywhere, the depth of a pixel being that
-    of a smooth surface through the landmarks.
+    The flow's magnitude is kept: nothing but the brightness is standardised. Every step is a
+    function of its own, and `steps` lists them with their parameters.
 
     Args:
-        frames: number of frames a clip is interpolated to, from onset to offset.
-        size_px: side of its frames.
-        flow: optical flow method.
-        interpolation: 'linear' or 'path_graph' (TIM).
+        settings: see there.
+        crop_size_px: side of the aligned faces it will be given.
     """
 
-    def __init__(
-        self, frames: int, size_px: int, flow: FlowName, interpolation: Interpolation
-    ) -> None:
-        if frames < 2 or size_px < 16:
-            raise ValueError(
-                f"a clip of {frames} frames of {size_px} pixels; it needs 2 frames and 16 pixels"
-            )
-        self._frames = frames
-        self._size_px = size_px
-        self._flow = flow_method(flow)
-        self._interpolation = interpolation
-        interpolate_frames(np.zeros((1, 1)), np.zeros(1), interpolation)
+    def __init__(self, settings: ClipSettings, crop_size_px: int) -> None:
+        self._settings = settings
+        self._weights = find_weights(settings.flow_weights) if settings.flow == "raft" else None
+        self._flow: FlowMethod
+        if settings.flow == "raft":
+            assert self._weights is not None
+            self._flow = raft_flow(self._weights, crop_size_px)
+        else:
+            self._flow = flow_method(settings.flow)
+        # What these refuse is refused before a recording is opened.
+        interpolate_frames(np.zeros((1, 1)), np.zeros(1), settings.interpolation)
+        self._magnified(np.zeros((1, 16, 16)), np.zeros(1), 1.0)
 
-    def cut(self, faces: Sequence[AlignedFace], onset_s: float, offset_s: float) -> Array | None:
-        """Return the clip between two times, or None when fewer than 2 of the faces lie there."""
-        step_s = 0.6 * (faces[-1].time_s - faces[0].time_s) / max(len(faces) - 1, 1) if faces else 0
-        inside = [f for f in faces if onset_s - step_s <= f.time_s <= offset_s + step_s]
+    def steps(self) -> tuple[dict[str, Any], ...]:
+        """Return what is done to aligned crops, in order: how were these flow images made?"""
+        s = self._settings
+        interpolate: dict[str, Any] = {
+            "step": f"interpolate {s.interpolated}",
+            "by": _name(interpolate_frames),
+            "method": s.interpolation,
+            "frames": s.frames,
+            "from": "onset",
+            "to": "offset" if s.span == "onset_offset" else "apex",
+        }
+        flow: dict[str, Any] = {
+            "step": "measure flow",
+            "by": _name(raft_flow if s.flow == "raft" else flow_method),
+            "method": s.flow,
+            "reference": s.flow_reference,
+        }
+        if self._weights is not None:
+            flow |= {"weights": str(self._weights), "sha256": weights_digest(self._weights)}
+        steps: list[dict[str, Any]] = []
+        if s.magnification:
+            steps.append(
+                {
+                    "step": "magnify motion",
+                    "by": _name(magnify_motion),
+                    "alpha": s.magnification,
+                    "band_hz": list(s.magnification_band_hz),
+                    "displacement_percent": s.magnification_displacement_percent,
+                }
+            )
+        if s.span == "onset_apex":
+            rule = "coded, else the frame of maximal flow" if s.apex == "coded" else s.apex
+            steps.append({"step": "find the apex", "by": _name(maximal_flow), "apex": rule})
+        if s.interpolated == "frames":
+            steps.append(interpolate)
+        steps += [
+            flow,
+            {"step": "remove head motion", "by": _name(HeadMotion), "size_px": s.size_px},
+            {"step": "measure strain", "by": _name(optical_strain)},
+        ]
+        if s.interpolated == "flow":
+            steps.append(interpolate)
+        steps.append({"step": "standardise brightness", "by": _name(standardised)})
+        return tuple(steps)
+
+    def cut(self, faces: Sequence[AlignedFace], interval: Interval) -> Array | None:
+        """Return the clip of an interval, or None when fewer than 2 of the faces lie in it."""
+        inside = _between(faces, interval.onset_s, interval.offset_s)
         if len(inside) < 2:
             return None
-        greys = [cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY) for face in inside]
+        s = self._settings
         times = np.array([face.time_s for face in inside])
-        rigid = _RigidField(inside[0], self._size_px)
-        frames = np.stack([self._frame(greys[0], grey, rigid) for grey in greys])
-        wanted = np.linspace(onset_s, offset_s, self._frames)
+        head = HeadMotion(inside[0], s.size_px)
+        greys = np.stack([cv2.cvtColor(face.crop, cv2.COLOR_RGB2GRAY) for face in inside])
+        if s.magnification:
+            greys = self._magnified(greys, times, head.interocular_px)
+        end_s = interval.offset_s
+        if s.span == "onset_apex":
+            end_s = self._apex_s(greys, times, head, interval)
+        wanted = np.linspace(interval.onset_s, end_s, s.frames)
         positions = np.interp(wanted, times, np.arange(len(times)))
-        clip = interpolate_frames(frames, positions, self._interpolation)
-        grey = clip[..., 3]
-        clip[..., 3] = (grey - grey.mean()) / (grey.std() + 1e-6)
+        if s.interpolated == "frames":
+            between = interpolate_frames(greys, positions, s.interpolation)
+            greys = np.clip(np.rint(between), 0, 255).astype(np.uint8)
+            clip = self._channels(greys, head)
+        else:
+            clip = interpolate_frames(self._channels(greys, head), positions, s.interpolation)
+        clip[..., 3] = standardised(clip[..., 3])
         return np.ascontiguousarray(clip.transpose(3, 0, 1, 2), dtype=np.float32)
 
-    def _frame(self, onset: Array, grey: Array, rigid: _RigidField) -> Array:
-        """Return one frame of the clip before interpolation, (height, width, channel)."""
-        flow = rigid.removed_from(self._flow(onset, grey))
-        strain = (100.0 / rigid.cell_px) * optical_strain(flow)
-        size = (self._size_px, self._size_px)
-        small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        percent = 100.0 / rigid.interocular_px
+    def _magnified(self, greys: Array, times_s: Array, interocular_px: float) -> Array:
+        s = self._settings
+        magnified = magnify_motion(
+            greys,
+            times_s,
+            alpha=s.magnification,
+            band_hz=s.magnification_band_hz,
+            displacement_px=s.magnification_displacement_percent / 100.0 * interocular_px,
+        )
+        return np.clip(np.rint(magnified), 0, 255).astype(np.uint8)
+
+    def _apex_s(self, greys: Array, times_s: Array, head: HeadMotion, interval: Interval) -> float:
+        if self._settings.apex == "midpoint":
+            return 0.5 * (interval.onset_s + interval.offset_s)
+        if self._settings.apex == "coded" and np.isfinite(interval.apex_s):
+            return interval.apex_s
+        fields = np.stack([head.removed_from(self._flow(greys[0], grey)) for grey in greys[1:]])
+        return float(times_s[1 + maximal_flow(fields)])
+
+    def _channels(self, greys: Array, head: HeadMotion) -> Array:
+        """Return grey images (time, height, width) as (time, size, size, channel)."""
+        onset = self._settings.flow_reference == "onset"
+        return np.stack(
+            [
+                self._frame(greys[0 if onset else max(i - 1, 0)], grey, head)
+                for i, grey in enumerate(greys)
+            ]
+        )
+
+    def _frame(self, reference: Array, grey: Array, head: HeadMotion) -> Array:
+        flow = head.removed_from(self._flow(reference, grey))
+        strain = (100.0 / head.cell_px) * optical_strain(flow)
+        small = cv2.resize(grey, flow.shape[1::-1], interpolation=cv2.INTER_AREA)
+        percent = 100.0 / head.interocular_px
         return np.dstack([percent * flow, strain, small]).astype(np.float32)
 
 
-class _RigidField:
-    """Subtracts the head's own motion from flow fields that start at one face.
-
-    The fields come out at the clip's size, still in pixels of the crop.
-    """
-
-    def __init__(self, face: AlignedFace, size_px: int) -> None:
-        self.interocular_px = face.interocular_px
-        side, landmarks = face.crop.shape[0], face.landmarks
-        self.cell_px = side / size_px
-        self._size = (size_px, size_px)
-        surface = np.linalg.lstsq(_terms(landmarks[:, :2] / side), landmarks[:, 2], rcond=None)[0]
-        anchors = landmarks[list(ANCHORS)]
-        y, x = (np.mgrid[:size_px, :size_px] + 0.5) * self.cell_px - 0.5
-        cells = np.column_stack([x.ravel(), y.ravel(), np.zeros(x.size)])
-        deepest = np.abs(landmarks[:, 2]).max()
-        points = np.vstack([anchors, cells])
-        points[:, 2] = np.clip(_terms(points[:, :2] / side) @ surface, -deepest, deepest)
-        basis = rigid_basis(points)
-        self._anchors = anchors[:, :2]
-        self._anchor_basis, self._cell_basis = basis[: len(anchors)], basis[len(anchors) :]
-
-    def removed_from(self, flow: Array) -> Array:
-        """Return the flow (size, size, 2) without the head's part."""
-        moved = sample_field(cv2.blur(flow, (3, 3)), self._anchors)
-        motion = fit_rigid(
-            self._anchor_basis,
-            moved,
-            np.ones(len(moved)),
-            robust_px=0.012 * self.interocular_px,
-        )
-        small = cv2.resize(flow, self._size, interpolation=cv2.INTER_AREA)
-        return np.asarray(small - (self._cell_basis @ motion).reshape(small.shape))
+def _between(faces: Sequence[AlignedFace], onset_s: float, offset_s: float) -> list[AlignedFace]:
+    """Return the faces between two times, give or take a little more than half a frame."""
+    step_s = 0.6 * (faces[-1].time_s - faces[0].time_s) / max(len(faces) - 1, 1) if faces else 0.0
+    return [face for face in faces if onset_s - step_s <= face.time_s <= offset_s + step_s]
 
 
-def _terms(points: Array) -> Array:
-    """Return the terms of a quadratic surface at points (point, 2), as (point, 6)."""
-    x, y = points[:, 0], points[:, 1]
-    return np.column_stack([np.ones_like(x), x, y, x * x, x * y, y * y])
+def maximal_flow(fields: Array) -> int:
+    """Return which of the flow fields (time, height, width, 2) is the largest in the mean."""
+    return int(np.hypot(fields[..., 0], fields[..., 1]).mean(axis=(1, 2)).argmax())
+
+
+def standardised(greys: Array) -> Array:
+    """Return brightness less its mean, by its standard deviation, over the whole clip."""
+    return np.asarray((greys - greys.mean()) / (greys.std() + 1e-6))
+
+
+def _name(function: Any) -> str:
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def thumbnail_jpeg(face: AlignedFace, size_px: int = 96) -> bytes:

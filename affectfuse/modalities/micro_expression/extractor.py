@@ -110,7 +110,7 @@ class MicroExpressionExtractor(Extractor):
         yield IntervalTrack(interval.label, (interval,))
 
     def _micro(self, interval: Interval) -> Iterator[Reading]:
-        clip = self._cutter.cut(self._faces, interval.onset_s, interval.offset_s)
+        clip = self._cutter.cut(self._faces, interval)
         apex = min(self._faces, key=lambda face: abs(face.time_s - interval.apex_s))
         interval = replace(interval, thumbnail_jpeg=thumbnail_jpeg(apex))
         embedding = probabilities = None
@@ -133,7 +133,7 @@ class MicroExpressionExtractor(Extractor):
     def _annotated_clips(self, time_s: float) -> Iterator[Reading]:
         while self._waiting and self._waiting[0].offset_s < time_s:
             interval = self._waiting.popleft()
-            clip = self._cutter.cut(self._faces, interval.onset_s, interval.offset_s)
+            clip = self._cutter.cut(self._faces, interval)
             if clip is not None:
                 yield Clip(self._summary.modality, interval, clip)
 
