@@ -10,13 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from affectfuse.containers import Interval, Target, Track
+from affectfuse.containers import Array, Interval, Target, Track
 from affectfuse.recording.base import Recording, RecordingSource
 
-__all__ = ["Dataset", "DatasetItem", "Progress"]
+__all__ = ["Dataset", "DatasetItem", "LabelledClip", "Progress"]
 
 Progress = Callable[[str, int, int], None]
 """Called as progress(what, done, total) during long work."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledClip:
+    """A clip that comes ready-made: the array (*clip_shape) float32, and its label as coded."""
+
+    label: str
+    array: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +39,9 @@ class DatasetItem:
         annotations: known intervals by modality name (coded micro-expressions), from which clips
             for its recogniser are cut.
         references: true or reference tracks by name (heart rate of a chest strap), for evaluation.
-        attributes: further facts to break results down by (skin tone, condition, source).
+        attributes: further facts to break results down by (skin tone, condition, source);
+            'database' names the one that an item of a composite comes from.
+        clips: clips that come ready-made (flow images), where `path` is no recording.
         opener: opens the recording where `path` alone does not say how (images, arrays, timestamps
             beside the video); can be pickled.
     """
@@ -44,6 +54,7 @@ class DatasetItem:
     references: Mapping[str, Track] = field(default_factory=dict)
     attributes: Mapping[str, str] = field(default_factory=dict)
     opener: Callable[[], Recording] | None = None
+    clips: tuple[LabelledClip, ...] = ()
 
     @property
     def source(self) -> RecordingSource:
@@ -74,6 +85,16 @@ class Dataset(ABC):
     name: str
     target: Target | None
     provenance: str
+
+    @property
+    def skipped(self) -> Mapping[str, str]:
+        """What the last `items` left out for a fault in the data, by its place, with the reason."""
+        return {}
+
+    @property
+    def notes(self) -> Mapping[str, str]:
+        """What the last `items` corrected or found missing but could use, by its place."""
+        return {}
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Make sure the recordings are there (a synthetic set renders what is missing).

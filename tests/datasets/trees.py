@@ -13,6 +13,7 @@ import cv2
 import h5py
 import numpy as np
 import scipy.io
+from datasets.coded_trees import CODED_TREES
 
 
 def write_avi(
@@ -214,7 +215,7 @@ def write_welltory(root: Path) -> None:
         (folder / "RR.txt").write_text("833 829 840 3100 835", "utf-8")
 
 
-TREES: dict[str, Callable[[Path], None]] = {
+TREES: dict[str, Callable[[Path], None]] = CODED_TREES | {
     "cohface": write_cohface,
     "ibvp": write_ibvp,
     "mmpd": write_mmpd,
@@ -227,3 +228,6 @@ TREES: dict[str, Callable[[Path], None]] = {
     "welltory": write_welltory,
 }
 """By the name of a data set's config, what writes its tiny copy under a root."""
+
+GIVEN: dict[str, dict[str, Any]] = {"dfme": {"frame_rates_hz": {"1*": 500.0, "*": 200.0}}}
+"""What a config leaves to its user, because the data set does not say it."""

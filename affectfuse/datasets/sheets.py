@@ -1,0 +1,188 @@
+"""Annotation sheets (.xlsx, .xls, .csv) as rows of text, their columns found by name."""
+
+from __future__ import annotations
+
+import csv
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from affectfuse.errors import DatasetError
+
+__all__ = ["Row", "frame_number", "read_table", "read_workbook"]
+
+Cells = list[list[str]]
+
+_HEADER_WITHIN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a sheet.
+
+    Attributes:
+        sheet: the file.
+        number: of the row as a spreadsheet program shows it, from 1.
+        cells: text by the name that the loader gives the column; '' where blank.
+    """
+
+    sheet: Path
+    number: int
+    cells: Mapping[str, str]
+
+    def __getitem__(self, name: str) -> str:
+        return self.cells[name]
+
+    @property
+    def where(self) -> str:
+        """Which row this is, for messages."""
+        return f"row {self.number} of {self.sheet.name}"
+
+    def frame(self, name: str) -> float:
+        """Return a cell as a frame number, NaN when it is none."""
+        return frame_number(self.cells[name])
+
+
+def frame_number(text: str) -> float:
+    """Return a frame number, NaN for text that is none ('/', '')."""
+    try:
+        number = float(text)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def read_table(
+    path: Path,
+    columns: Mapping[str, Sequence[str]],
+    *,
+    optional: Iterable[str] = (),
+    worksheet: str | None = None,
+) -> list[Row]:
+    """Return the rows below a sheet's header, which may stand below some lines of text.
+
+    A row with fewer than two filled cells in the wanted columns is a remark or blank, and no row.
+
+    Args:
+        path: the file.
+        columns: by the name used here, the names that copies of the sheet give the column; case
+            and spaces do not matter.
+        optional: names used here whose column may be missing; their cells are then ''.
+        worksheet: name of the worksheet; None is the first.
+
+    Raises:
+        DatasetError: when the file cannot be read or no line holds all columns.
+    """
+    lines = _worksheet(path, worksheet)
+    needed = set(columns) - set(optional)
+    found: dict[str, int] = {}
+    for header, line in enumerate(lines[:_HEADER_WITHIN]):
+        positions = {_plain(text): i for i, text in reversed(list(enumerate(line))) if text}
+        here = {
+            name: positions[_plain(variant)]
+            for name, variants in columns.items()
+            for variant in reversed(variants)
+            if _plain(variant) in positions
+        }
+        if needed <= set(here):
+            rows = enumerate(lines[header + 1 :], start=header + 2)
+            return [row for n, cells in rows if (row := _row(path, n, cells, columns, here))]
+        found = max(found, here, key=len)
+    missing = next(name for name in columns if name in needed - set(found))
+    allowed = " or ".join(f"'{variant}'" for variant in columns[missing])
+    raise DatasetError(
+        f"{path} has no line with all columns that are needed; {allowed} is missing: use the sheet "
+        "as its authors hand it out."
+    )
+
+
+def read_workbook(path: Path) -> dict[str, Cells]:
+    """Return the cells of each worksheet as text, by its name; a .csv file holds one, named ''.
+
+    Whole numbers are written without a decimal point, blank cells as ''.
+
+    Raises:
+        DatasetError: when the file cannot be read, or the library that reads it is missing.
+    """
+    kind = path.suffix.lower()
+    try:
+        if kind == ".csv":
+            return {"": _read_csv(path)}
+        return _read_xls(path) if kind == ".xls" else _read_xlsx(path)
+    except ImportError as error:
+        raise DatasetError(
+            f"'{path}' is a spreadsheet, and {error.name}, which reads those, is not installed: "
+            "pip install 'affectfuse[datasets]'."
+        ) from None
+    except Exception as error:  # of many kinds, when a file is not what its name says
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DatasetError(f"'{path}' cannot be read ({reason}); copy it again.") from None
+
+
+def _read_xlsx(path: Path) -> dict[str, Cells]:
+    import openpyxl
+
+    with warnings.catch_warnings():  # about styles and extensions, which no cell depends on
+        warnings.simplefilter("ignore", UserWarning)
+        book = openpyxl.load_workbook(path, data_only=True)
+    return {
+        sheet.title: [[_text(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+        for sheet in book.worksheets
+    }
+
+
+def _read_xls(path: Path) -> dict[str, Cells]:
+    import xlrd
+
+    with xlrd.open_workbook(path) as book:
+        return {
+            sheet.name: [
+                [_text(value) for value in sheet.row_values(n)] for n in range(sheet.nrows)
+            ]
+            for sheet in book.sheets()
+        }
+
+
+def _read_csv(path: Path) -> Cells:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return [[cell.strip() for cell in line] for line in csv.reader(file)]
+
+
+def _worksheet(path: Path, name: str | None) -> Cells:
+    book = read_workbook(path)
+    if name is None or set(book) == {""}:
+        return next(iter(book.values()), [])
+    if name not in book:
+        raise DatasetError(
+            f"{path} has the worksheets {', '.join(map(repr, book))}; '{name}' is missing: use the "
+            "file as its authors hand it out."
+        )
+    return book[name]
+
+
+def _row(
+    path: Path,
+    number: int,
+    cells: Sequence[str],
+    columns: Iterable[str],
+    positions: Mapping[str, int],
+) -> Row | None:
+    chosen = {
+        name: cells[positions[name]] if positions.get(name, len(cells)) < len(cells) else ""
+        for name in columns
+    }
+    return Row(path, number, chosen) if sum(map(bool, chosen.values())) >= 2 else None
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value).strip()
+
+
+def _plain(name: str) -> str:
+    return "".join(name.lower().split())
