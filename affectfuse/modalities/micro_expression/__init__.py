@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from affectfuse.containers import Interval, Target
 from affectfuse.modalities.base import Extractor, Modality, Need, Recognise
-from affectfuse.modalities.micro_expression.clips import (
-    CLIP_CHANNELS,
+from affectfuse.modalities.micro_expression.clip_settings import (
     Apex,
-    ClipCutter,
     ClipFlow,
     ClipSettings,
     FlowReference,
     Interpolated,
     Span,
 )
+from affectfuse.modalities.micro_expression.clips import CLIP_CHANNELS, ClipCutter
 from affectfuse.modalities.micro_expression.extractor import MicroExpressionExtractor
 from affectfuse.modalities.micro_expression.motion import MotionMeter
-from affectfuse.modalities.micro_expression.spotter import PulseSpotter
+from affectfuse.modalities.micro_expression.pulse_spotter import PulseSpotter
 from affectfuse.modalities.micro_expression.summary import RECOGNISER_DIM, WindowSummary
 from affectfuse.recording.alignment import FaceAligner
 from affectfuse.signals.flow import FlowName

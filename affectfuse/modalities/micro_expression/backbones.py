@@ -13,6 +13,7 @@ from affectfuse.errors import ConfigError, ModelNotFoundError
 
 __all__ = ["PRETRAINED", "timm_backbone"]
 
+_CHANNELS = 2
 PRETRAINED = "pretrained"
 """In place of a file of weights: timm's own, which it downloads."""
 
@@ -49,22 +50,40 @@ def timm_backbone(name: str, weights: str | None = None) -> tuple[nn.Module, int
     if not timm.is_model(name):
         near = ", ".join(timm.list_models(f"*{name}*")[:3]) or "timm.list_models() lists them"
         raise ConfigError(f"timm has no model '{name}': {near}; or set backbone to 'compact'.")
-    options: dict[str, Any] = {"in_chans": 2, "num_classes": 0, "pretrained": weights is not None}
-    if weights not in (None, PRETRAINED):
-        if not Path(str(weights)).is_file():
-            raise ModelNotFoundError(
-                f"backbone_weights is '{weights}', which is not a file: give the weights of "
-                f"'{name}', '{PRETRAINED}' to let timm download its own, or null."
-            )
-        options["pretrained_cfg_overlay"] = {"file": str(weights)}
     try:
-        model = timm.create_model(name, **options)
-    except (RuntimeError, KeyError, ValueError, OSError) as error:
+        model = timm.create_model(
+            name, in_chans=_CHANNELS, num_classes=0, pretrained=weights == PRETRAINED
+        )
+    except (RuntimeError, ValueError, OSError) as error:  # no network, or no weights of that name
         reason = " ".join(str(error).split())[:160]
-        raise ConfigError(f"the backbone '{name}' with weights '{weights}': {reason}") from error
+        raise ConfigError(f"the backbone '{name}' with its pretrained weights: {reason}") from error
+    if weights not in (None, PRETRAINED):
+        _load(model, Path(str(weights)), name)
     fixed = model.pretrained_cfg.get("fixed_input_size", False)
     size_px = int(model.pretrained_cfg["input_size"][-1]) if fixed else None
-    return _Backbone(model, size_px), int(model.num_features)
+    return _Backbone(model, size_px), int(model.head_hidden_size)
+
+
+def _load(model: Any, file: Path, name: str) -> None:
+    """Load a file of timm's weights; all but those of its classifier must be there and fit."""
+    from timm.models import adapt_input_conv, load_state_dict
+
+    if not file.is_file():
+        raise ModelNotFoundError(
+            f"backbone_weights is '{file}', which is not a file: give the weights of '{name}', "
+            f"'{PRETRAINED}' to let timm download its own, or null."
+        )
+    try:
+        state = load_state_dict(str(file), device="cpu")
+        first = model.pretrained_cfg["first_conv"] + ".weight"
+        if first in state:
+            state[first] = adapt_input_conv(_CHANNELS, state[first])
+        missing = model.load_state_dict(state, strict=False).missing_keys
+    except Exception as error:  # torch raises a dozen kinds for a file that is not its own
+        reason = " ".join(str(error).split())[:160]
+        raise ConfigError(f"{file} holds no weights of timm's '{name}': {reason}") from error
+    if missing:
+        raise ConfigError(f"{file} holds no weights of timm's '{name}': it lacks '{missing[0]}'.")
 
 
 class _Backbone(nn.Module):

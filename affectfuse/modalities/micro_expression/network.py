@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from affectfuse.modalities.micro_expression.clips import FlowReference
+from affectfuse.modalities.micro_expression.clip_settings import FlowReference
 
 __all__ = ["TwoStreamNetwork", "Variant", "mirrored"]
 
