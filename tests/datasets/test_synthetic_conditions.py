@@ -17,6 +17,7 @@ from affectfuse.errors import ConfigError
 
 SMALL = {"duration_s": 1.0, "width": 160, "height": 120}
 FROZEN = ("heart_rate_stress", "heart_rate_failure", "heart_rate_pulse_free")
+TUNING = ("heart_rate_tuning", "heart_rate_failure_retired", "heart_rate_pulse_free_retired")
 
 
 def _configured(name: str) -> SyntheticConditions:
@@ -63,7 +64,7 @@ def test_an_unknown_parameter_of_a_condition_is_an_error(tmp_path: Path) -> None
 def test_frozen_sets_share_no_subject_with_tuning_or_each_other() -> None:
     subjects = [
         {(one.seed, number) for one in _configured(name).sets.values() for number in one.subjects}
-        for name in (*FROZEN, "heart_rate_tuning")
+        for name in (*FROZEN, *TUNING)
     ]
     assert len(set.union(*subjects)) == sum(map(len, subjects))
 
@@ -72,8 +73,8 @@ def test_frozen_sets_share_no_subject_with_tuning_or_each_other() -> None:
     ("name", "digest"),
     [
         ("heart_rate_stress", "c41ae6a14a83c014"),
-        ("heart_rate_failure", "da48bdaaaf6dc224"),
-        ("heart_rate_pulse_free", "732e4e449d315b87"),
+        ("heart_rate_failure", "dc55f01a2bc3eaba"),
+        ("heart_rate_pulse_free", "cff9ac43f9065408"),
     ],
 )
 def test_frozen_sets_have_not_moved(name: str, digest: str) -> None:

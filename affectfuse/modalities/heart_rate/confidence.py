@@ -15,24 +15,25 @@ from affectfuse.signals.spectra import hann_spectrum
 
 __all__ = ["FEATURES", "Confidence", "Evidence"]
 
-INTERCEPT = -4.804
+INTERCEPT = -4.702
 FEATURES = {
-    "belief": 0.222,
-    "match": 3.450,
-    "colour": 0.105,
-    "persistence": 0.107,
-    "sway": -0.332,
-    "light": -0.351,
-    "wander": -0.540,
-    "ticks": 0.450,
-    "slow_match": 3.706,
-    "slow_colour": 0.050,
-    "slow_persistence": -0.589,
+    "belief": 0.096,
+    "match": 2.770,
+    "colour": -0.164,
+    "persistence": 0.106,
+    "sway": -0.289,
+    "light": -0.171,
+    "taken": -1.582,
+    "wander": -0.655,
+    "ticks": 0.296,
+    "slow_match": 4.697,
+    "slow_colour": 0.205,
+    "slow_persistence": -0.158,
 }
 """Name and coefficient of each feature, in the order `Confidence` computes them."""
 
 _WANDER_TICKS = 15
-_SLOW_TICKS = 10
+_SLOW_TICKS = 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +45,7 @@ class Evidence:
         belief: the tracker's probability of a rate within 3 bpm of it.
         shown: the window's colour signals, seen against their noise.
         pulse: (time,) the combined signal.
+        taken: (time,) what disturbances had added to it, by regression.
         disturbances: motion and light, in units of their noise.
         sampling_rate_hz: of `pulse` and the disturbances.
     """
@@ -52,6 +54,7 @@ class Evidence:
     belief: float
     shown: Projection
     pulse: Array
+    taken: Array
     disturbances: Disturbances
     sampling_rate_hz: float
 
@@ -62,13 +65,14 @@ class Confidence:
     Of: the log-odds of the tracker's belief; and the logarithms of how well the colours and regions
     match the signature of blood at that rate; of the evidence that is left when each region's
     brightness is disregarded, so of colour alone; of how strong the peak is in the weaker half of
-    the window; of how far head motion and background light stand out at that rate; of how much the
-    estimate moved from tick to tick over the last 15, and for how long there has been one; and the
-    means of the second to fourth over the last 10 ticks. It never exceeds the belief.
+    the window; of how far head motion and background light stand out at that rate; of how much of
+    the signal at that rate was taken out as theirs; of how much the estimate moved from tick to
+    tick over the last 15, and for how long there has been one; and the means of the second to
+    fourth over the last 40 ticks. It never exceeds the belief.
 
     Fitted by `python benchmarks/heart_rate/fit_confidence.py` on rendered faces, the same with
-    their pulse taken out, and simulated traces. Those without a pulse weigh twice, so that where
-    there is one the middle of the scale is modest: docs/results.md has the figures.
+    their pulse taken out, and simulated traces. Those without a pulse weigh five times, so that
+    where there is one the middle of the scale is modest: docs/results.md has the figures.
     """
 
     def __init__(self) -> None:
@@ -95,12 +99,15 @@ class Confidence:
         rates_bpm = np.array(self._rates_bpm)
         wander = float(np.abs(np.diff(rates_bpm)).mean()) if len(rates_bpm) > 1 else 3.0
         disturbances = evidence.disturbances
+        _, taken = hann_spectrum(evidence.taken[None], evidence.sampling_rate_hz, RESOLUTION_HZ)
+        left = shown.weights @ shown.spectra[:, at]
         features = np.array(
             [
                 math.log(evidence.belief / (1.001 - evidence.belief) + 1e-9),
                 *slow,
                 _line(disturbances.motion, at, shown.frequencies_hz, evidence.sampling_rate_hz),
                 _line(disturbances.light, at, shown.frequencies_hz, evidence.sampling_rate_hz),
+                math.log1p(float(np.abs(taken[0, at]) ** 2 / (np.abs(left) ** 2 + 1e-18))),
                 math.log(wander + 0.3),
                 math.log(len(rates_bpm)),
                 *np.mean(self._slow, axis=0),

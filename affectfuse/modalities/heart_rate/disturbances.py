@@ -44,10 +44,17 @@ class ColourWindow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Disturbances:
-    """Motion and light without their trends, in units of their noise: (time, 3) and (time, 1)."""
+    """Motion and light, and what they did to the colour signals.
+
+    Attributes:
+        motion: (time, 3) without its trend, in units of its noise.
+        light: (time, 1) likewise.
+        taken: (time, signal) what was taken out of the signals.
+    """
 
     motion: Array
     light: Array
+    taken: Array
 
 
 def remove_disturbances(window: ColourWindow, newest: slice) -> tuple[Array, Disturbances]:
@@ -75,4 +82,5 @@ def remove_disturbances(window: ColourWindow, newest: slice) -> tuple[Array, Dis
     learned, known = references[newest], np.nan_to_num(steady[newest])
     ridge = len(learned) * np.eye(references.shape[1])
     coupling = np.linalg.solve(learned.T @ learned + ridge, learned.T @ known)
-    return steady - references @ coupling, Disturbances(moving[newest], light[newest])
+    taken = references @ coupling
+    return steady - taken, Disturbances(moving[newest], light[newest], taken[newest])

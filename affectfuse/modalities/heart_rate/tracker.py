@@ -102,8 +102,9 @@ class HeartRateTracker:
         certain = float(self._belief[np.abs(grid_bpm - rate_bpm) <= 3.0].sum())
         pulse = -np.nan_to_num(steady) @ shown.weights
         missing = ~np.isfinite(steady[:, np.abs(shown.weights) > 0.0]).any(axis=1)
+        taken = -np.nan_to_num(disturbances.taken) @ shown.weights
         confidence, features = self._confidence.judge(
-            Evidence(rate_bpm, certain, shown, pulse[newest], disturbances, rate_hz)
+            Evidence(rate_bpm, certain, shown, pulse[newest], taken, disturbances, rate_hz)
         )
         at = int(np.argmin(np.abs(60.0 * shown.frequencies_hz - rate_bpm)))
         shares = np.bincount(window.regions, np.maximum(shown.weights * window.signature, 0.0))
