@@ -15,13 +15,13 @@ from affectfuse.checkpoint import Checkpoint, load_checkpoint
 from affectfuse.config import build, load_recipe
 from affectfuse.containers import Array, Estimate, Interval, Target, Track
 from affectfuse.datasets.base import Dataset, DatasetItem, Progress
+from affectfuse.evaluation.intervals import SpottingCounts, match_intervals
 from affectfuse.files import write_whole
 from affectfuse.pipeline import score_recording
 from affectfuse.reports.session import SessionResult
 from affectfuse.reports.writing import write_session
 from affectfuse.training.metrics import auroc, uar
 from affectfuse.training.samples import label_ticks
-from affectfuse.training.spotting import SpottingCounts, match_intervals
 from affectfuse.training.train import train
 
 __all__ = ["DemoResult", "compare", "run_demo"]

@@ -13,17 +13,17 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.caching import available_cores
-from affectfuse.config import build, cache_dir, configs_dir, load_recipe, names
+from affectfuse.config import build, cache_dir
 from affectfuse.containers import Array
 from affectfuse.datasets.base import Dataset, DatasetItem, Progress
-from affectfuse.errors import ConfigError, DatasetError, did_you_mean
+from affectfuse.errors import DatasetError
 from affectfuse.evaluation.agreement import Agreement, bland_altman
 from affectfuse.evaluation.base import Compared, HeartRateProtocol, Pairs
 from affectfuse.evaluation.bootstrap import Measured, draw_subjects, interval_notes, measure
 from affectfuse.evaluation.confidence import Bin, reliability, risk_coverage
 from affectfuse.evaluation.groups import split_by_attributes
+from affectfuse.evaluation.recipe import evaluation_recipe, one_modality, whole_number
 from affectfuse.evaluation.tracks import collect_tracks
-from affectfuse.modalities.base import Modality
 from affectfuse.versions import EXTRACTION, package_versions
 
 __all__ = ["HeartRateEvaluation", "MeasuredGroup", "evaluate_heart_rate", "heart_rate_recipe"]
@@ -93,22 +93,7 @@ def heart_rate_recipe(name: str, overrides: Sequence[str] = ()) -> DictConfig:
     Raises:
         ConfigError: for an unknown name or key.
     """
-    recipes = {path.stem for path in configs_dir().glob("*.yaml")}
-    if name in recipes or name.endswith((".yaml", ".yml")):
-        recipe = load_recipe(name, overrides)
-    elif name in (sets := names("dataset")):
-        recipe = load_recipe(RECIPE, [f"dataset={name}", *overrides])
-    else:
-        advice = did_you_mean(name, [RECIPE, *sets])
-        raise ConfigError(f"unknown recipe or data set '{name}'. {advice}")
-    known = [str(key) for key in load_recipe(RECIPE)]
-    for key in map(str, recipe):
-        if key not in known:
-            raise ConfigError(f"unknown key '{key}'. {did_you_mean(key, known)}")
-    for key in known:
-        if key not in recipe:
-            raise ConfigError(f"the recipe lacks '{key}': begin it with 'extends: {RECIPE}'.")
-    return recipe
+    return evaluation_recipe(RECIPE, name, overrides)
 
 
 def evaluate_heart_rate(
@@ -124,9 +109,9 @@ def evaluate_heart_rate(
         AffectFuseError: when the recipe or the data set cannot be used.
     """
     protocol = build(recipe.evaluation, HeartRateProtocol)  # type: ignore[type-abstract]
-    modality, config = _modality(recipe)
-    draws, seed = _whole_number(recipe, "draws", 100), _whole_number(recipe, "seed", 0)
-    workers = available_cores() if recipe.workers is None else _whole_number(recipe, "workers", 1)
+    modality, config = one_modality(recipe, "heart rate", "heart_rate")
+    draws, seed = whole_number(recipe, "draws", 100), whole_number(recipe, "seed", 0)
+    workers = available_cores() if recipe.workers is None else whole_number(recipe, "workers", 1)
     dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
     dataset.prepare(progress)
     items = dataset.items()
@@ -189,27 +174,6 @@ def evaluate_heart_rate(
             "versions": package_versions(*EXTRACTION),
         },
     )
-
-
-def _modality(recipe: DictConfig) -> tuple[Modality, dict[str, Any]]:
-    chosen = recipe.modalities or {}
-    if len(chosen) != 1:
-        raise ConfigError(
-            f"'modalities' names {len(chosen)} modalities; an evaluation of heart rate takes one, "
-            "such as [heart_rate]."
-        )
-    node = next(iter(chosen.values()))
-    config = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(config, dict)
-    modality = build(node, Modality)  # type: ignore[type-abstract]
-    return modality, {str(key): value for key, value in config.items()}
-
-
-def _whole_number(recipe: DictConfig, key: str, least: int) -> int:
-    value = recipe[key]
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"'{key}' is {value}; allowed is a whole number of at least {least}.")
-    return value
 
 
 def _measured(

@@ -191,7 +191,10 @@ class Synthetic(Dataset):
                     subject=f"{self.name}-{self.seed}-{subject:03d}",
                     path=path,
                     labels=truth.hidden_state if planted else (),
-                    annotations={"micro_expression": truth.events["micro_expression"]},
+                    annotations={
+                        kind: truth.events[kind]
+                        for kind in ("micro_expression", "macro_expression")
+                    },
                     references=truth.tracks,
                     attributes={
                         "source": self.name,

@@ -18,7 +18,11 @@ from affectfuse.modalities.micro_expression.clip_settings import (
 from affectfuse.modalities.micro_expression.clips import CLIP_CHANNELS, ClipCutter
 from affectfuse.modalities.micro_expression.extractor import MicroExpressionExtractor
 from affectfuse.modalities.micro_expression.motion import MotionMeter
-from affectfuse.modalities.micro_expression.pulse_spotter import PulseSpotter
+from affectfuse.modalities.micro_expression.spotters import (
+    SpotterName,
+    build_spotter,
+    spotter_latency_s,
+)
 from affectfuse.modalities.micro_expression.summary import RECOGNISER_DIM, WindowSummary
 from affectfuse.recording.alignment import FaceAligner
 from affectfuse.signals.flow import FlowName
@@ -50,7 +54,8 @@ class MicroExpression(Modality):
         crop_size_px: side of the aligned face.
         smoothing_s: time constant of the alignment at rest.
         flow: optical flow method: 'dis', 'dis_medium', 'farneback' or 'tvl1'.
-        threshold: how far above the face's own noise a pulse must stand to be an expression.
+        threshold: from which an expression counts: with the spotter 'learned' its confidence, with
+            'pulse' its strength in noise levels of the face; None takes the spotter's own.
         micro_longest_s: an expression that lasts longer is a macro-expression.
         clip_frames: frames of a clip.
         clip_size_px: side of a clip's frames.
@@ -73,6 +78,9 @@ class MicroExpression(Modality):
             weights that timm downloads, or None for random ones.
         action_units: what its second head predicts ('au12'); none: no such head.
         test_time_augmentation: 'none' or 'mirror': the mean over a clip and its mirror image.
+        spotter: what finds expressions: 'learned', a small network, or 'pulse', signal processing.
+        spotter_weights: file of the learned one; None takes the one shipped, which has seen no
+            real person.
     """
 
     name = "micro_expression"
@@ -86,7 +94,7 @@ class MicroExpression(Modality):
         crop_size_px: int = 128,
         smoothing_s: float = 0.5,
         flow: FlowName = "dis",
-        threshold: float = 1.5,
+        threshold: float | None = None,
         micro_longest_s: float = 0.5,
         clip_frames: int = 8,
         clip_size_px: int = 48,
@@ -107,12 +115,14 @@ class MicroExpression(Modality):
         backbone_weights: str | None = None,
         action_units: Sequence[str] = (),
         test_time_augmentation: Literal["none", "mirror"] = "none",
+        spotter: SpotterName = "pulse",
+        spotter_weights: str | None = None,
     ) -> None:
         self.window_s = window_s
         self.max_age_s = max_age_s
         self.quality_floor = quality_floor
         self.embedding_dim = embedding_dim
-        self.latency_s = PulseSpotter.latency_s
+        self.latency_s = spotter_latency_s(spotter)
         self.recogniser_target = Target("micro_expression", tuple(classes), "clip", "coder")
         self.action_units = tuple(action_units)
         self.sample_shape = WindowSummary.shape(len(classes))
@@ -123,6 +133,8 @@ class MicroExpression(Modality):
         self._flow = flow
         self._threshold = threshold
         self._micro_longest_s = micro_longest_s
+        self._spotter = spotter
+        self._spotter_weights = spotter_weights
         low_hz, high_hz = magnification_band_hz
         self._clips = ClipSettings(
             frames=clip_frames,
@@ -156,7 +168,9 @@ class MicroExpression(Modality):
         return MicroExpressionExtractor(
             aligner=FaceAligner(self._crop_size_px, self._smoothing_s),
             meter=MotionMeter(self._flow),
-            spotter=PulseSpotter(self._threshold, self._micro_longest_s),
+            spotter=build_spotter(
+                self._spotter, self._threshold, self._micro_longest_s, self._spotter_weights
+            ),
             cutter=ClipCutter(self._clips, self._crop_size_px),
             summary=WindowSummary(self.name, self.window_s, len(self._classes)),
             classes=self._classes,

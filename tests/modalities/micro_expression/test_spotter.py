@@ -10,7 +10,8 @@ import pytest
 from affectfuse.containers import Array, Interval
 from affectfuse.modalities.micro_expression.blinks import BlinkSpotter
 from affectfuse.modalities.micro_expression.motion import REGIONS, FacialMotion
-from affectfuse.modalities.micro_expression.spotter import BLINK, MACRO, MICRO, PulseSpotter
+from affectfuse.modalities.micro_expression.pulse_spotter import PulseSpotter
+from affectfuse.modalities.micro_expression.spotter import BLINK, MACRO, MICRO
 
 NAMES = list(REGIONS)
 SMILE = {"right_lip_corner": (-1, -1), "left_lip_corner": (1, -1), "right_cheek": (0, -0.5)}

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from affectfuse.containers import Interval
-from affectfuse.training.spotting import (
+from affectfuse.evaluation.intervals import (
     SpottingCounts,
     intersection_over_union,
     match_intervals,
