@@ -78,8 +78,9 @@ class Coded:
 class Correction:
     """A known fault of a sheet.
 
-    It is made only where the fault is: where the row says `found`, or, the faulty value not being
-    public, where the row cannot be true as it stands and can once corrected.
+    It is made only where the fault is and the corrected row can be true: where the row says
+    `found`, or, the faulty value not being public, where the row contradicts itself or its images,
+    or where the corrected onset or offset is the first or last of the images and the row's is not.
 
     Attributes:
         at: the row's number as a spreadsheet program shows it, or the recording's key.
@@ -95,17 +96,25 @@ class Correction:
         """Return the row corrected, or None where this is not the fault."""
         if self.at not in (coded.row, coded.key):
             return None
-        if any(getattr(coded, name) != value for name, value in self.found.items()):
-            return None
         changes: dict[str, Any] = dict(self.values)
         corrected = replace(coded, **changes)
-        if not coded.fault(numbers) or corrected.fault(numbers):
+        if self.found:
+            faulty = all(getattr(coded, name) == value for name, value in self.found.items())
+        else:
+            faulty = bool(coded.fault(numbers)) or _ends(corrected, numbers) > _ends(coded, numbers)
+        if not faulty or corrected.fault(numbers):
             return None
         said = ", ".join(
             f"{name} {getattr(coded, name):g} is {'unknown' if math.isnan(value) else f'{value:g}'}"
             for name, value in self.values.items()
+            if not (math.isnan(value) and math.isnan(getattr(coded, name)))
         )
         return replace(corrected, note=f"corrected: {said}")
+
+
+def _ends(coded: Coded, numbers: Array) -> int:
+    """Return how many of onset and offset are the first and the last of the images."""
+    return int(coded.onset == numbers[0]) + int(coded.offset == numbers[-1])
 
 
 class CodedDataset(FolderDataset):
@@ -147,6 +156,7 @@ class CodedDataset(FolderDataset):
         self._rows: dict[str, list[Coded]] = {}
         self._skipped: dict[str, str] = {}
         self._notes: dict[str, str] = {}
+        self._unseen = 0
 
     @property
     def skipped(self) -> Mapping[str, str]:
@@ -187,11 +197,11 @@ class CodedDataset(FolderDataset):
             DatasetError: when the root or the sheet is not as the layout says, or most rows cannot
                 be true of the images, which are then not those of the sheet.
         """
-        self._skipped, self._notes = {}, {}
+        self._skipped, self._notes, self._unseen = {}, {}, 0
         found = [item for item in super().items() if any(item.annotations.values())]
         rows = sum(len(self._rows[key]) for key in self._rows if key not in self.exclude)
-        unseen = sum(reason.startswith(_UNSEEN) for reason in self._skipped.values())
-        if not found or 2 * (len(self._skipped) - unseen) > rows - unseen:
+        faulty = len(self._skipped) - self._unseen
+        if self._skipped and (not found or 2 * faulty > rows - self._unseen):
             where, reason = next(iter(self._skipped.items()))
             raise DatasetError(
                 f"{len(self._skipped)} of the {rows} expressions of '{self.name}' cannot be used, "
@@ -207,7 +217,8 @@ class CodedDataset(FolderDataset):
                 coded = self._corrected(coded, numbers)
                 fault = coded.fault(numbers)
             else:
-                fault = f"{_UNSEEN} {path}"
+                fault = f"no images in {path}"
+                self._unseen += 1
             if fault:
                 self._skipped[coded.where] = fault
             else:
@@ -276,6 +287,3 @@ class CodedDataset(FolderDataset):
             apex_s=time_s(coded.apex),
             values=values,
         )
-
-
-_UNSEEN = "no images in"

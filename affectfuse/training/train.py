@@ -43,7 +43,7 @@ class TrainingResult:
         recognisers: metrics of each recogniser, on held-out subjects.
         split: subjects by side.
         samples: labelled samples by side.
-        skipped: recordings that could not be used, with the reason.
+        skipped: recordings, and rows of a sheet, that could not be used, with the reason.
     """
 
     checkpoint: Path
@@ -63,7 +63,7 @@ class TrainingResult:
                 "subjects"
             )
         if self.skipped:
-            lines.append(f"skipped {len(self.skipped)} recordings:")
+            lines.append(f"skipped {len(self.skipped)} recordings or rows:")
             lines += [f"  {key}: {reason}" for key, reason in self.skipped.items()]
         return "\n".join(lines)
 
@@ -119,6 +119,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
         fitted = fit_fusion(
             table, split, modalities, fusion, target, settings, recipe.seed, progress
         )
+    skipped = {**dataset.skipped, **coded.skipped, **collector.skipped}
     checkpoint = Checkpoint(
         modality_configs=configs,
         sample_specs={name: sample_spec(modality) for name, modality in modalities.items()},
@@ -134,7 +135,8 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
             "provenance": dataset.provenance,
             "subjects": split.as_dict(),
             "samples": fitted.samples,
-            "skipped": collector.skipped,
+            "skipped": skipped,
+            "notes": {**dataset.notes, **coded.notes},
             "recognisers": {
                 name: {"dataset": coded.name, "provenance": coded.provenance, **trained.metrics}
                 for name, trained in recognisers.items()
@@ -151,7 +153,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
         {name: trained.metrics for name, trained in recognisers.items()},
         split,
         fitted.samples,
-        dict(collector.skipped),
+        skipped,
     )
     _write(out, result, checkpoint, recipe, fitted)
     return result

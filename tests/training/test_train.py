@@ -92,7 +92,7 @@ def test_an_unreadable_recording_is_skipped_and_counted(recipe: DictConfig, tmp_
     result = train(recipe, tmp_path / "out")
     assert list(result.skipped) == ["s05"]
     assert "is not a recording" in result.skipped["s05"]
-    assert "skipped 1 recordings:\n  s05: " in result.table()
+    assert "skipped 1 recordings or rows:\n  s05: " in result.table()
     assert (result.split.validation, result.split.test) == (("s01",), ("s02",))
 
 
