@@ -37,7 +37,7 @@ class DatasetItem:
         path: the recording: a file, or a folder of images.
         labels: the Target's classes over time, as intervals labelled with a class name.
         annotations: known intervals by modality name (coded micro-expressions), from which clips
-            for its recogniser are cut.
+            for its recogniser are cut; 'macro_expression' beside them, for spotting.
         references: true or reference tracks by name (heart rate of a chest strap), for evaluation.
         attributes: further facts to break results down by (skin tone, condition, source);
             'database' names the one that an item of a composite comes from.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from affectfuse.recording.sequences import FrameSequence, open_images
 
 __all__ = ["child", "frame_numbers", "open_frames"]
 
-_IMAGES = (".jpg", ".jpeg", ".png", ".bmp")
+_NUMBERED = re.compile(r"(?!\.).*?(\d+)\D*\.(?:jpe?g|png|bmp)", re.IGNORECASE)
 
 
 def frame_numbers(folder: Path) -> Array:
@@ -56,7 +57,7 @@ def child(folder: Path, name: str) -> Path:
 
 
 def _images(folder: Path) -> Iterator[tuple[int, str]]:
-    for path in folder.iterdir():
-        digits = re.findall(r"\d+", path.stem)
-        if digits and path.suffix.lower() in _IMAGES and not path.name.startswith("."):
-            yield int(digits[-1]), path.name
+    with os.scandir(folder) as entries:  # a folder may hold tens of thousands
+        for entry in entries:
+            if numbered := _NUMBERED.fullmatch(entry.name):
+                yield int(numbered[1]), entry.name

@@ -67,7 +67,7 @@ class SammLongVideos(CodedDataset):
         images = self.images(root, self._images)
         sheet = self.sheet(root, self._sheet)
         for row in read_table(sheet, _COLUMNS, worksheet="FACS_Movement_Only"):
-            video = row["clip"].rpartition("_")[0]
+            video = "_".join(row["clip"].split("_")[:2])
             onset, apex = row.frame("onset"), row.frame("apex")
             kind = MACRO if "macro" in row["type"].lower() else MICRO
             yield Coded(

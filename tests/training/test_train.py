@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 
 from affectfuse.checkpoint import load_checkpoint
 from affectfuse.containers import ModalitySample, Tick
+from affectfuse.datasets.base import Dataset
 from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.training.train import TrainingResult, train
 
@@ -94,6 +95,20 @@ def test_an_unreadable_recording_is_skipped_and_counted(recipe: DictConfig, tmp_
     assert "is not a recording" in result.skipped["s05"]
     assert "skipped 1 recordings or rows:\n  s05: " in result.table()
     assert (result.split.validation, result.split.test) == (("s01",), ("s02",))
+
+
+def test_what_the_data_set_left_out_or_corrected_is_said(
+    recipe: DictConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe.training.max_epochs = 1
+    recipe.modalities.pop("gesture")
+    left_out, corrected = {"row 5 of a.xlsx": "no images"}, {"row 9 of a.xlsx": "offset 3 is 30"}
+    monkeypatch.setattr(Dataset, "skipped", property(lambda self: left_out))
+    monkeypatch.setattr(Dataset, "notes", property(lambda self: corrected))
+    result = train(recipe, tmp_path / "out")
+    assert "skipped 1 recordings or rows:\n  row 5 of a.xlsx: no images" in result.table()
+    trained_on = load_checkpoint(result.checkpoint).trained_on
+    assert (trained_on["skipped"], trained_on["notes"]) == (left_out, corrected)
 
 
 def test_subjects_whose_recordings_all_fail_are_named(recipe: DictConfig, tmp_path: Path) -> None:
