@@ -181,6 +181,43 @@ def evaluate_heart_rate(
 
 
 @app.command()
+def crossval(
+    recipe: Annotated[str, typer.Argument(help="a recipe's name or a YAML file")],
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/crossval"),
+    against: Annotated[
+        Path | None, typer.Option(help="predictions.csv of another run, to compare with")
+    ] = None,
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Train and test a recogniser in every fold of a protocol; score all predictions at once.
+
+    RECIPE names a data set and what is trained (affectfuse crossval megc2019_flow); one of your own
+    begins with `extends: crossval`.
+
+    Overrides: dataset.root=DIR says where the data set is; split.protocol=leave_one_dataset_out
+    takes another protocol; split.validation=0.2 chooses the epoch on subjects inside training;
+    permuted=true puts the labels in random order.
+
+    Writes predictions.csv, scores.csv, confusion.csv, crossval.json and crossval.html. What each
+    fold gave is kept in the folder: an interrupted run goes on.
+    """
+    from affectfuse.config import load_recipe
+    from affectfuse.progress import StepProgress
+    from affectfuse.reports.crossval import crossval_table, write_crossval
+    from affectfuse.reports.writing import check_writable
+    from affectfuse.training.crossval import cross_validate
+
+    with _custom(allow_custom), StepProgress() as progress:
+        node = load_recipe(recipe, overrides or ())
+        check_writable(out)
+        result = cross_validate(node, out, against, progress.step)
+    report = write_crossval(result, out)
+    typer.echo(crossval_table(result))
+    typer.echo(f"{report}")
+
+
+@app.command()
 def synth(
     out: Annotated[Path, typer.Argument(help="the video to write, .mp4")],
     overrides: Overrides = None,

@@ -5,9 +5,9 @@ A config names its class and lists every parameter of its constructor:
     target: affectfuse.modalities.heart_rate.HeartRate
     window_s: 10.0
 
-A slot (modality, dataset, fusion, protocol, evaluation) is a folder of such configs. A recipe names
-one config a slot and a list of them for `modalities`; every key that ends in `_dataset` is a data
-set too.
+A slot (modality, recogniser, dataset, fusion, protocol, evaluation) is a folder of such configs. A
+recipe names one config a slot and a list of them for `modalities` and `recognisers`; every key that
+ends in `_dataset` is a data set too.
 A third-party package joins a slot through the entry-point group `affectfuse.<slot>`: its name
 becomes the config's name, its value is the class, and the config is the package's
 `configs/<slot folder>/<name>.yaml`, or, without one, the class's defaults.
@@ -48,6 +48,7 @@ Built = TypeVar("Built")
 
 SLOTS = {
     "modalities": "modality",
+    "recognisers": "recogniser",
     "dataset": "dataset",
     "fusion": "fusion",
     "protocol": "protocol",
@@ -56,7 +57,8 @@ SLOTS = {
 """A recipe's key for a slot, and the folder its configs lie in."""
 
 _GROUPS = {"modality": "modalities", "dataset": "datasets", "fusion": "fusion"}
-_GROUPS |= {"protocol": "protocols", "evaluation": "evaluations"}
+_GROUPS |= {"recogniser": "recognisers", "protocol": "protocols", "evaluation": "evaluations"}
+_LISTS = ("modalities", "recognisers")
 _custom: list[str] = []
 
 
@@ -201,7 +203,7 @@ def _split(override: str) -> tuple[str, Any]:
 
 def _fill(recipe: DictConfig, key: str, slot: str) -> None:
     value = recipe[key]
-    if key != "modalities":
+    if key not in _LISTS:
         recipe[key] = _node(slot, value)
     elif isinstance(value, DictConfig):
         recipe[key] = {name: _node(slot, value[name]) for name in value}

@@ -13,7 +13,14 @@ from random import Random
 
 from affectfuse.errors import DatasetError, did_you_mean
 
-__all__ = ["Split", "check_classes", "grouped_k_fold", "hold_out", "leave_one_subject_out"]
+__all__ = [
+    "Split",
+    "check_classes",
+    "grouped_k_fold",
+    "hold_out",
+    "leave_one_dataset_out",
+    "leave_one_subject_out",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,32 @@ def leave_one_subject_out(subjects: Iterable[str], validation: float, seed: int)
             f"leave-one-subject-out needs at least two subjects, but there are {len(everyone)}."
         )
     return [_fold(everyone, [subject], validation, seed) for subject in everyone]
+
+
+def leave_one_dataset_out(
+    databases: Mapping[str, str], validation: float, seed: int
+) -> dict[str, Split]:
+    """Return one split a database, by its name, that tests on all of that database's subjects.
+
+    Args:
+        databases: the database of each subject.
+        validation: share of the other databases' subjects to validate on.
+        seed: of that draw.
+
+    Raises:
+        DatasetError: when there are fewer than two databases.
+    """
+    named = sorted(set(databases.values()))
+    if len(named) < 2:
+        raise DatasetError(
+            "leave-one-dataset-out needs at least two databases, but the data set names "
+            f"{', '.join(map(repr, named)) or 'none'}: choose another protocol."
+        )
+    everyone = sorted(databases)
+    return {
+        name: _fold(everyone, [s for s in everyone if databases[s] == name], validation, seed)
+        for name in named
+    }
 
 
 def _fold(everyone: list[str], test: list[str], validation: float, seed: int) -> Split:

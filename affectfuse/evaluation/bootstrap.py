@@ -11,7 +11,15 @@ from affectfuse.containers import Array
 from affectfuse.evaluation.base import Pairs
 from affectfuse.evaluation.metrics import METRICS
 
-__all__ = ["FEW_SUBJECTS", "Measured", "draw_subjects", "interval_notes", "measure"]
+__all__ = [
+    "FEW_SUBJECTS",
+    "Measured",
+    "draw_subjects",
+    "draw_weights",
+    "interval_notes",
+    "measure",
+    "measured",
+]
 
 FEW_SUBJECTS = 10
 """With fewer, percentile intervals are known to come out too narrow."""
@@ -33,7 +41,11 @@ def draw_subjects(pairs: Pairs, count: int, seed: int) -> Array:
 
     Without draws (0, subject) when there are fewer than two subjects.
     """
-    subjects = len(np.unique(pairs.subjects))
+    return draw_weights(len(np.unique(pairs.subjects)), count, seed)
+
+
+def draw_weights(subjects: int, count: int, seed: int) -> Array:
+    """Return how often each of so many subjects is in each draw, (draw, subject); see above."""
     if subjects < 2:
         return np.zeros((0, subjects))
     rng = np.random.default_rng(seed)
@@ -49,15 +61,23 @@ def measure(pairs: Pairs, draws: Array) -> dict[str, Measured]:
     """
     once = np.ones(len(pairs))
     weights = [draw[pairs.subject_index] for draw in draws] if len(pairs) else []
-    measured = {}
-    for name, metric in METRICS.items():
-        value = metric.of(pairs, once)
-        drawn = np.array([metric.of(pairs, weight) for weight in weights])
-        drawn = drawn[np.isfinite(drawn)]
-        enough = len(drawn) > 0 and len(drawn) >= _DEFINED * len(draws) and math.isfinite(value)
-        low, high = np.percentile(drawn, [2.5, 97.5]) if enough else (math.nan, math.nan)
-        measured[name] = Measured(value, float(low), float(high))
-    return measured
+    return {
+        name: measured(
+            metric.of(pairs, once), np.array([metric.of(pairs, weight) for weight in weights])
+        )
+        for name, metric in METRICS.items()
+    }
+
+
+def measured(value: float, drawn: Array) -> Measured:
+    """Return a value with the percentile interval of what it was in the draws, (draw,).
+
+    The interval is NaN where the value is, and when it is known in fewer than nine draws of ten.
+    """
+    known = drawn[np.isfinite(drawn)]
+    enough = len(known) > 0 and len(known) >= _DEFINED * len(drawn) and math.isfinite(value)
+    low, high = np.percentile(known, [2.5, 97.5]) if enough else (math.nan, math.nan)
+    return Measured(value, float(low), float(high))
 
 
 def interval_notes(subjects: int) -> list[str]:

@@ -1,15 +1,29 @@
-"""A trained recogniser as a plain function, which is what an extractor is handed."""
+"""Recognisers: (batch, *clip_shape) -> (embedding, logits); and a trained one as a function."""
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
 
 from affectfuse.containers import Array
 
-__all__ = ["FrozenRecogniser"]
+__all__ = ["ClosedForm", "FrozenRecogniser", "grey_levels"]
+
+
+class ClosedForm(nn.Module, ABC):
+    """A recogniser that is solved at once, not trained step by step."""
+
+    @abstractmethod
+    def solve(self, clips: Tensor, labels: Tensor, class_weights: Tensor) -> None:
+        """Learn from clips (batch, *clip_shape) with labels (batch,) and class weights (class,)."""
+
+
+def grey_levels(images: Tensor) -> Tensor:
+    """Return images of grey levels 0 to 255 as numbers of about -2 to 2."""
+    return (images - 127.5) / 64.0
 
 
 class FrozenRecogniser:

@@ -146,6 +146,7 @@ def fit(
     max_epochs: int,
     patience: int | None = None,
     accelerator: str = "cpu",
+    precision: str = "32-true",
     threads: int | None = None,
     what: str = "training",
     progress: Progress | None = None,
@@ -159,6 +160,7 @@ def fit(
         patience: stop after so many epochs without a lower 'val_loss', and take the weights of the
             best one; None trains to the end.
         accelerator: Lightning's: 'cpu', 'gpu' or 'auto'.
+        precision: Lightning's: '32-true', 'bf16-mixed' or '16-mixed'.
         threads: of torch on the CPU; None leaves them.
         what: named in the progress.
         progress: told of each epoch.
@@ -177,6 +179,7 @@ def fit(
             trainer = lightning.Trainer(
                 max_epochs=max_epochs,
                 accelerator=accelerator,
+                precision=precision,  # type: ignore[arg-type]  # a str; Lightning checks it
                 devices=1,
                 callbacks=callbacks,
                 logger=False,
@@ -188,7 +191,10 @@ def fit(
             )
         except (MisconfigurationException, ValueError) as error:
             reason = " ".join(str(error).split())
-            raise ConfigError(f"accelerator '{accelerator}': {reason} Use cpu or auto.") from error
+            raise ConfigError(
+                f"accelerator '{accelerator}', precision '{precision}': {reason} Use cpu or auto, "
+                "and 32-true."
+            ) from error
         if isinstance(data, lightning.LightningDataModule):
             trainer.fit(module, datamodule=data)
         else:

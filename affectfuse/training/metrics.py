@@ -11,31 +11,30 @@ import numpy as np
 from scipy.stats import rankdata
 
 from affectfuse.containers import Array
+from affectfuse.evaluation.confusion import confusion_matrix, scores
 
 __all__ = ["auroc", "brier", "classification_metrics", "ece", "uar", "uf1"]
 
 
 def uar(labels: Array, predictions: Array) -> float:
-    """Unweighted average recall: the mean recall over the classes that occur in the labels.
+    """Unweighted average recall, see `evaluation.confusion.scores`. NaN without samples.
 
-    NaN without samples. Equals scikit-learn's `balanced_accuracy_score`.
+    Equals scikit-learn's `balanced_accuracy_score`.
     """
-    recalls = [np.mean(predictions[labels == index] == index) for index in np.unique(labels)]
-    return float(np.mean(recalls)) if recalls else math.nan
+    return float(scores(_confusion(labels, predictions))["uar"])
 
 
 def uf1(labels: Array, predictions: Array) -> float:
-    """Unweighted F1: the mean of 2 TP / (2 TP + FP + FN) over the classes.
+    """Unweighted F1, see `evaluation.confusion.scores`. NaN without samples.
 
-    A class that is neither labelled nor predicted is left out; one that is only predicted counts
-    with F1 = 0. NaN without samples. Equals scikit-learn's `f1_score(average="macro")`; the metric
-    of the micro-expression grand challenges (See et al. 2019, doi:10.1109/FG.2019.8756611).
+    Equals scikit-learn's `f1_score(average="macro")`.
     """
-    scores = []
-    for index in np.union1d(labels, predictions):
-        labelled, predicted = labels == index, predictions == index
-        scores.append(2 * np.sum(labelled & predicted) / (np.sum(labelled) + np.sum(predicted)))
-    return float(np.mean(scores)) if scores else math.nan
+    return float(scores(_confusion(labels, predictions))["uf1"])
+
+
+def _confusion(labels: Array, predictions: Array) -> Array:
+    classes = int(max(labels.max(initial=0), predictions.max(initial=0))) + 1
+    return confusion_matrix(labels, predictions, classes)
 
 
 def auroc(labels: Array, probabilities: Array) -> float:

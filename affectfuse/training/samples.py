@@ -25,8 +25,9 @@ from affectfuse.extraction import extract_recording
 from affectfuse.fusion.estimator import one_thread, usable
 from affectfuse.modalities.base import Modality, Recognise
 from affectfuse.recording.base import RecordingSource
+from affectfuse.training.clips import ClipTable, LabelMap, action_unit_rows
 
-__all__ = ["ClipTable", "SampleCollector", "SampleTable", "label_ticks"]
+__all__ = ["SampleCollector", "SampleTable", "label_ticks"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,23 +67,6 @@ class SampleTable:
     def of_subjects(self, subjects: Iterable[str]) -> SampleTable:
         """Return the rows of some subjects."""
         return self.take(np.isin(self.subjects, list(subjects)))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClipTable:
-    """Labelled clips, one row a clip: arrays (row, *clip_shape), and who and what they show."""
-
-    arrays: Array
-    labels: Array
-    subjects: Array
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def of_subjects(self, subjects: Iterable[str]) -> ClipTable:
-        """Return the rows of some subjects."""
-        rows = np.isin(self.subjects, list(subjects))
-        return ClipTable(self.arrays[rows], self.labels[rows], self.subjects[rows])
 
 
 def label_ticks(
@@ -174,32 +158,52 @@ class SampleCollector:
             raise DatasetError(f"no labelled sample in {self._account(len(items))}")
         return _join(parts)
 
-    def clips(self, items: Sequence[DatasetItem], modality: str) -> ClipTable:
+    def clips(
+        self, items: Sequence[DatasetItem], modality: str, labels: LabelMap | None = None
+    ) -> ClipTable:
         """Return the clips that a modality's extractor cuts at the annotated intervals.
 
+        Args:
+            items: the recordings.
+            modality: by name.
+            labels: which class each coded word stands for; None: every word is a class.
+
         Raises:
-            DatasetError: for a label that is no class of the recogniser, or when there is no clip.
+            DatasetError: for a word that is no class of the recogniser, or when there is no clip.
         """
         built = self._modalities[modality]
         target = built.recogniser_target
         if target is None:
             raise ValueError(f"modality '{modality}' names no target for its recogniser")
-        coded = {item.key: item for item in items if item.annotations.get(modality)}
+        labels = labels or LabelMap(target.classes, None)
+        coded: dict[str, tuple[DatasetItem, list[Interval], list[int]]] = {}
         sources = {}
-        for key, item in coded.items():
-            intervals = item.annotations[modality]
-            _check_labels(key, intervals, target)
-            extract = partial(_extract_clips, item.source, built, intervals, target.classes)
-            written = [(i.onset_s, i.apex_s, i.offset_s, i.label) for i in intervals]
-            sources[key] = (item, extract, {"annotations": written})
-        found = self._run("reading clips", sources, [modality])
-        arrays = [found[key]["arrays"] for key in found if len(found[key]["labels"])]
-        if not arrays:
+        for item in items:
+            found = [
+                (interval, index)
+                for interval in item.annotations.get(modality, ())
+                if (index := labels.index(interval.label, f"recording '{item.key}'")) is not None
+            ]
+            if not found:
+                continue
+            intervals, indices = [i for i, _ in found], [index for _, index in found]
+            coded[item.key] = (item, intervals, indices)
+            extract = partial(_extract_clips, item.source, built, intervals)
+            times = [(i.onset_s, i.apex_s, i.offset_s) for i in intervals]
+            sources[item.key] = (item, extract, {"annotations": times})
+        extracted = self._run("reading clips", sources, [modality])
+        parts = [
+            _clip_rows(*coded[key], clips, built.action_units)
+            for key, clips in extracted.items()
+            if len(clips["rows"])
+        ]
+        if not parts:
             raise DatasetError(f"no clip of '{modality}' in {self._account(len(items))}")
         return ClipTable(
-            np.concatenate(arrays),
-            np.concatenate([found[key]["labels"] for key in found]),
-            np.concatenate([[coded[k].subject] * len(found[k]["labels"]) for k in found]),
+            **{
+                f.name: np.concatenate([getattr(part, f.name) for part in parts])
+                for f in fields(ClipTable)
+            }
         )
 
     def _run(
@@ -277,18 +281,36 @@ def _extract_ticks(
 
 
 def _extract_clips(
-    source: RecordingSource,
-    modality: Modality,
-    intervals: Sequence[Interval],
-    classes: Sequence[str],
+    source: RecordingSource, modality: Modality, intervals: Sequence[Interval]
 ) -> Extracted:
+    """Return the clips, and the row of the interval that each was cut at."""
     name = modality.name
+    place = {(i.onset_s, i.offset_s): row for row, i in enumerate(intervals)}
     readings = extract_recording(source, {name: modality}, annotations={name: intervals})
     clips = [r for r in readings if isinstance(r, Clip) and np.isfinite(r.array).all()]
+    rows = [place[c.interval.onset_s, c.interval.offset_s] for c in clips]
     return {
         "arrays": np.stack([c.array for c in clips]) if clips else np.zeros(0, np.float32),
-        "labels": np.array([classes.index(c.interval.label) for c in clips], np.int64),
+        "rows": np.array(rows, np.int64),
     }
+
+
+def _clip_rows(
+    item: DatasetItem,
+    intervals: Sequence[Interval],
+    indices: Sequence[int],
+    clips: Extracted,
+    units: Sequence[str],
+) -> ClipTable:
+    rows = clips["rows"]
+    return ClipTable(
+        clips["arrays"],
+        np.array(indices, np.int64)[rows],
+        np.full(len(rows), item.subject),
+        np.array([f"{item.key}@{intervals[row].onset_s:.3f}s" for row in rows]),
+        np.full(len(rows), item.attributes.get("database", "")),
+        action_unit_rows([intervals[row] for row in rows], units),
+    )
 
 
 def _join(parts: Sequence[SampleTable]) -> SampleTable:

@@ -124,6 +124,9 @@ def test_its_items_are_whole_and_open(name: str, tree: Callable[[str], Path]) ->
     assert_items(items, dataset, root)
     assert len({item.subject for item in items}) > 1
     for item in items[:2]:
+        if item.clips:  # ready-made: there is no recording to open
+            assert all(np.isfinite(clip.array).all() and clip.label for clip in item.clips)
+            continue
         assert item.references or any(item.annotations.values())
         carried = pickle.loads(pickle.dumps(item.opener))
         with item.open() as recording:

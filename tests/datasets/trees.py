@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import scipy.io
 from datasets.coded_trees import CODED_TREES
+from datasets.flow_trees import write_megc2019_flow
 
 
 def write_avi(
@@ -218,6 +219,7 @@ def write_welltory(root: Path) -> None:
 TREES: dict[str, Callable[[Path], None]] = CODED_TREES | {
     "cohface": write_cohface,
     "ibvp": write_ibvp,
+    "megc2019_flow": write_megc2019_flow,
     "mmpd": write_mmpd,
     "pure": write_pure,
     "scamps": write_scamps,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from affectfuse.config import build
+from affectfuse.containers import Array
 from affectfuse.errors import DatasetError
 from affectfuse.modalities.base import Modality
+from affectfuse.training.clips import ClipTable
 from affectfuse.training.fitting import deterministic
 from affectfuse.training.recognisers import (
     RecogniserModule,
@@ -19,7 +23,7 @@ from affectfuse.training.recognisers import (
     TrainedRecogniser,
     train_recogniser,
 )
-from affectfuse.training.samples import ClipTable
+from affectfuse.training.side_by_side import SideBySide
 
 TRAIN = tuple(f"s{index}" for index in range(8))
 
@@ -27,7 +31,9 @@ TRAIN = tuple(f"s{index}" for index in range(8))
 def settings(**changes: Any) -> RecogniserSettings:
     given = {
         "max_epochs": 30, "batch_size": 32, "learning_rate": 0.03, "weight_decay": 0.0,
-        "gain": 0.1, "noise": 0.05, "held_out": 0.25, "accelerator": "cpu", "threads": 1,
+        "gain": 0.1, "noise": 0.05, "label_smoothing": 0.0, "highest_class_weight": 10.0,
+        "action_unit_loss": 0.0, "held_out": 0.25, "accelerator": "cpu", "precision": "32-true",
+        "compile": False, "threads": 1,
     }  # fmt: skip
     return RecogniserSettings(**{**given, **changes})
 
@@ -38,7 +44,13 @@ def make_clips(rows: int = 400, share: float = 0.5, noise: float = 0.5) -> ClipT
     shape = np.linspace(-1, 1, 8)
     arrays = np.where(labels[:, None] == 0, shape, -shape) + rng.normal(0, noise, (rows, 8))
     subjects = np.array([f"s{row % 10}" for row in range(rows)])
-    return ClipTable(arrays.astype(np.float32), labels, subjects)
+    return table(arrays.astype(np.float32), labels, subjects)
+
+
+def table(arrays: Array, labels: Array, subjects: Array) -> ClipTable:
+    keys = np.array([f"c{row:04d}" for row in range(len(labels))])
+    none = np.zeros((len(labels), 0), np.float32)
+    return ClipTable(arrays, labels, subjects, keys, np.full(len(labels), ""), none)
 
 
 @pytest.fixture
@@ -67,7 +79,7 @@ def test_learns_and_is_judged_on_other_subjects(gesture: Modality) -> None:
 def test_labels_that_say_nothing_stay_at_chance(gesture: Modality) -> None:
     clips = make_clips(rows=1000)
     shuffled = np.random.default_rng(1).permutation(clips.labels)
-    trained = learn(gesture, ClipTable(clips.arrays, shuffled, clips.subjects), max_epochs=5)
+    trained = learn(gesture, replace(clips, labels=shuffled), max_epochs=5)
     assert trained.metrics["uar"] == pytest.approx(0.5, abs=0.12)
 
 
@@ -84,8 +96,7 @@ def test_is_deterministic(gesture: Modality) -> None:
 
 def test_a_class_without_a_training_clip_is_named(gesture: Modality) -> None:
     clips = make_clips()
-    only = clips.labels == 1
-    fewer = ClipTable(clips.arrays[only], clips.labels[only], clips.subjects[only])
+    fewer = clips.take(clips.labels == 1)
     with pytest.raises(DatasetError, match="no training sample of 'rise' among the clips of 'ges"):
         learn(gesture, fewer)
 
@@ -103,16 +114,18 @@ def test_a_modality_without_recogniser_is_refused(custom: None) -> None:
         learn(level, make_clips())
 
 
+def module(**changes: Any) -> RecogniserModule:
+    return RecogniserModule(SideBySide([nn.Identity()]), torch.ones(1, 2), settings(**changes))
+
+
 def test_clips_vary_in_gain_and_noise() -> None:
     torch.manual_seed(0)
-    clips = torch.randn(2000, 6, 5) + 10
-    module = RecogniserModule(torch.nn.Identity(), torch.ones(2), settings(gain=0.2, noise=0.0))
-    gains = (module.vary(clips) / clips).flatten(1)
-    assert float(gains.std(1).max()) < 1e-5  # one gain a clip
+    clips = torch.randn(2, 1000, 6, 5) + 10
+    gains = (module(gain=0.2, noise=0.0).vary(clips) / clips).flatten(2)
+    assert float(gains.std(2).max()) < 1e-5  # one gain a clip
     assert 0.8 - 1e-5 <= float(gains.min()) < 0.82
     assert 1.18 < float(gains.max()) <= 1.2 + 1e-5
-    noisy = RecogniserModule(torch.nn.Identity(), torch.ones(2), settings(gain=0.0, noise=0.1))
-    added = noisy.vary(clips) - clips
+    added = module(gain=0.0, noise=0.1).vary(clips) - clips
     assert float(added.std()) == pytest.approx(
-        0.1 * float(clips.flatten(1).std(1).mean()), rel=0.02
+        0.1 * float(clips.flatten(2).std(2).mean()), rel=0.02
     )

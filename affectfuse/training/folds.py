@@ -1,0 +1,175 @@
+"""Protocols: which folds there are, and the running of them, whatever is trained in a fold."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from affectfuse.caching import Extracted, Task, digest, run_tasks
+from affectfuse.containers import Array
+from affectfuse.datasets.base import Progress
+from affectfuse.datasets.splits import (
+    Split,
+    grouped_k_fold,
+    hold_out,
+    leave_one_dataset_out,
+    leave_one_subject_out,
+)
+from affectfuse.errors import ConfigError, DatasetError, did_you_mean
+from affectfuse.fusion.estimator import one_thread
+
+__all__ = ["Examples", "FoldPlan", "Learner", "plan_folds", "run_folds"]
+
+PROTOCOLS = ("leave_one_subject_out", "leave_one_dataset_out", "hold_out", "grouped_k_fold")
+
+
+@dataclass(frozen=True, slots=True)
+class FoldPlan:
+    """How the subjects are divided.
+
+    Attributes:
+        protocol: 'leave_one_subject_out', 'leave_one_dataset_out', 'hold_out' or 'grouped_k_fold'.
+        folds: number of folds of 'grouped_k_fold'.
+        test: of 'hold_out', the share of the subjects to test on, or their names.
+        validation: share of a fold's training subjects held back to choose the epoch by; 0: none,
+            the number of epochs is fixed.
+        seed: of what is drawn.
+    """
+
+    protocol: Literal[
+        "leave_one_subject_out", "leave_one_dataset_out", "hold_out", "grouped_k_fold"
+    ]
+    folds: int
+    test: float | Sequence[str]
+    validation: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            advice = did_you_mean(str(self.protocol), PROTOCOLS)
+            raise ValueError(f"unknown protocol '{self.protocol}'. {advice}")
+        if not 0 <= self.validation < 1:
+            raise ValueError(f"validation is {self.validation}; allowed: 0 to below 1")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """What is predicted, one row an example: which, of whom, from which database, and its class."""
+
+    classes: tuple[str, ...]
+    keys: Array
+    subjects: Array
+    databases: Array
+    labels: Array
+
+
+class Learner(ABC):
+    """What is trained in a fold. Picklable: folds run in processes of their own.
+
+    Attributes:
+        examples: all of them.
+        side_by_side: how many folds it trains at once.
+        facts: all that decides what comes out, but for folds and seed; what JSON can hold.
+    """
+
+    examples: Examples
+    side_by_side: int
+    facts: Mapping[str, Any]
+
+    @abstractmethod
+    def learn(self, splits: Sequence[Split], seed: int) -> list[Array]:
+        """Train on each split; return the probabilities of its test rows, (row, class) each.
+
+        A fold's result depends on its split and the seed, not on the folds beside it.
+        """
+
+
+def plan_folds(plan: FoldPlan, examples: Examples) -> dict[str, Split]:
+    """Return the folds by name.
+
+    Raises:
+        DatasetError: when the subjects cannot be divided so, or one is in two databases.
+    """
+    subjects, held_back, seed = examples.subjects.tolist(), plan.validation, plan.seed
+    if plan.protocol == "leave_one_dataset_out":
+        databases: dict[str, str] = {}
+        for subject, database in zip(subjects, examples.databases.tolist(), strict=True):
+            if databases.setdefault(subject, database) != database:
+                raise DatasetError(
+                    f"subject '{subject}' is in '{database}' and in '{databases[subject]}': rename "
+                    "the subjects of one database."
+                )
+        return leave_one_dataset_out(databases, held_back, seed)
+    if plan.protocol == "leave_one_subject_out":
+        splits = leave_one_subject_out(subjects, held_back, seed)
+        return {split.test[0]: split for split in splits}
+    if plan.protocol == "grouped_k_fold":
+        splits = grouped_k_fold(subjects, plan.folds, held_back, seed)
+        return {f"fold {number}": split for number, split in enumerate(splits, start=1)}
+    split = hold_out(subjects, held_back, plan.test, seed)
+    if not split.test:
+        raise ConfigError("hold_out tests on nobody: set split.test to a share or to names.")
+    return {"held out": split}
+
+
+def run_folds(
+    learner: Learner,
+    folds: Mapping[str, Split],
+    seeds: Sequence[int],
+    folder: Path,
+    workers: int,
+    progress: Progress | None = None,
+) -> Array:
+    """Return the probabilities of each example by a model that had not seen its subject.
+
+    The folds of a seed are trained in groups; what a group gave is written whole into `folder`, so
+    that a run that was ended goes on where it stopped.
+
+    Args:
+        learner: what is trained in a fold.
+        folds: by name.
+        seeds: of the models.
+        folder: for the groups' results.
+        workers: processes to run at once.
+        progress: told how many groups are done.
+
+    Returns:
+        (seed, row, class); NaN in rows that no fold tests.
+    """
+    names = list(folds)
+    groups = [
+        names[start : start + learner.side_by_side]
+        for start in range(0, len(names), learner.side_by_side)
+    ]
+    tasks: list[Task] = []
+    for seed in seeds:
+        for group in groups:
+            splits = [folds[name] for name in group]
+            facts = {"seed": seed, "splits": [asdict(s) for s in splits], **learner.facts}
+            file = folder / f"{digest(facts)}.safetensors"
+            name = f"seed {seed}: {', '.join(group)}"
+            tasks.append((name, file, partial(_learn, learner, splits, seed)))
+    found, failed = run_tasks(tasks, workers, "training folds", progress, one_thread)
+    for name, reason in failed.items():
+        raise DatasetError(f"{name}: {reason}")
+    examples = learner.examples
+    shape = (len(seeds), len(examples.labels), len(examples.classes))
+    probabilities = np.full(shape, np.nan)
+    for (name, *_), (place, group) in zip(
+        tasks, [(i, g) for i in range(len(seeds)) for g in groups], strict=True
+    ):
+        for number, fold in enumerate(group):
+            rows = np.isin(examples.subjects, folds[fold].test)
+            probabilities[place, rows] = found[name][str(number)]
+    return probabilities
+
+
+def _learn(learner: Learner, splits: Sequence[Split], seed: int) -> Extracted:
+    learnt = learner.learn(splits, seed)
+    return {str(number): found.astype(np.float32) for number, found in enumerate(learnt)}
