@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from affectfuse.datasets.coded import Coded, CodedDataset
+from affectfuse.datasets.coded import Coded
+from affectfuse.datasets.coded_dataset import CodedDataset
 from affectfuse.datasets.frames import child, frame_numbers
 from affectfuse.datasets.sheets import read_table
 

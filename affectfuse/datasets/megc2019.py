@@ -15,7 +15,8 @@ from pathlib import Path
 
 from affectfuse.datasets.base import DatasetItem
 from affectfuse.datasets.casme2 import Casme2
-from affectfuse.datasets.coded import MICRO, CodedDataset
+from affectfuse.datasets.coded import MICRO
+from affectfuse.datasets.coded_dataset import CodedDataset
 from affectfuse.datasets.folder import FolderDataset
 from affectfuse.datasets.samm import Samm
 from affectfuse.datasets.smic import Smic

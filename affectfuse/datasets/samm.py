@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from affectfuse.datasets.coded import Coded, CodedDataset, Correction
+from affectfuse.datasets.coded import Coded, Correction
+from affectfuse.datasets.coded_dataset import CodedDataset
 from affectfuse.datasets.sheets import read_table
 
 __all__ = ["Samm"]

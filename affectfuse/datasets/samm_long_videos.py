@@ -12,7 +12,8 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from affectfuse.datasets.coded import MACRO, MICRO, Coded, CodedDataset
+from affectfuse.datasets.coded import MACRO, MICRO, Coded
+from affectfuse.datasets.coded_dataset import CodedDataset
 from affectfuse.datasets.sheets import read_table
 
 __all__ = ["SammLongVideos"]

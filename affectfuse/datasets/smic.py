@@ -15,7 +15,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from affectfuse.datasets.coded import Coded, CodedDataset
+from affectfuse.datasets.coded import Coded
+from affectfuse.datasets.coded_dataset import CodedDataset
 from affectfuse.datasets.frames import child, frame_numbers
 from affectfuse.datasets.sheets import read_table
 from affectfuse.errors import ConfigError, did_you_mean

@@ -28,7 +28,8 @@ from affectfuse.config import build, load_node
 from affectfuse.containers import Frame
 from affectfuse.datasets.base import Dataset, DatasetItem
 from affectfuse.datasets.casme2 import Casme2
-from affectfuse.datasets.coded import MACRO, MICRO, Coded, CodedDataset, Correction
+from affectfuse.datasets.coded import MACRO, MICRO, Coded, Correction
+from affectfuse.datasets.coded_dataset import CodedDataset
 from affectfuse.datasets.frames import frame_numbers
 from affectfuse.datasets.samm import Samm
 from affectfuse.errors import ConfigError, DatasetError
