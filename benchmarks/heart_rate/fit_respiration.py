@@ -2,9 +2,10 @@
 
     python benchmarks/heart_rate/fit_respiration.py [simulations]
 
-A simulation is 30 s of beats: intervals, pulse amplitudes and baseline, each with noise whose power
-falls with frequency, waves of blood pressure near 0.1 Hz, errors of timing; and, in half of them,
-respiration of 9 to 33 a minute, which breathes unevenly and shows in the three to any degree.
+A simulation is 30 s of beats: intervals, pulse amplitudes and, half of the time, baseline, each
+with noise whose power falls with frequency, waves of blood pressure near 0.1 Hz, errors of timing;
+and, in half of them, respiration of 9 to 33 a minute, which breathes unevenly and shows in them to
+any degree.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def simulate(seed: int) -> tuple[RespirationRate, float]:
     phase = 2 * np.pi * rate_per_min / 60.0 * time_s + np.cumsum(rng.normal(0.0, 0.12, beats))
     wave = np.sin(phase) + rng.uniform(0.0, 0.3) * np.sin(2 * phase)
     slow = np.sin(2 * np.pi * rng.uniform(0.07, 0.12) * time_s + rng.uniform(0.0, 6.0))
-    rows = []
-    for depth in 10 ** rng.uniform(-0.5, 1.0, 3) * rng.choice([0.0, 1.0], 3, p=[0.2, 0.8]):
+    rows, count = [], int(rng.integers(2, 4))
+    for depth in 10 ** rng.uniform(-0.5, 1.0, count) * rng.choice([0.0, 1.0], count, p=[0.2, 0.8]):
         row = pink(rng, beats, rng.uniform(0.0, 1.5)) + rng.uniform(0.0, 1.0) * slow
         row = row + rng.uniform(0.0, 1.0) * rng.normal(size=beats)
         row = row + breathes * depth * np.roll(wave, int(rng.integers(0, 3)))

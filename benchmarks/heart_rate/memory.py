@@ -3,7 +3,7 @@
     python benchmarks/heart_rate/memory.py [--minutes 1 10 60]
 
 The longer videos are the short one's packets again and again, so that only the length differs.
-Each run is a process of its own; its peak resident memory is what the operating system accounts.
+Each run is a process of its own; its peak resident memory is Linux's VmHWM of that process.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ from affectfuse.datasets.synthetic import (
     separability,
     truth_of,
 )
+from affectfuse.datasets.synthetic.animation import animate, pulse_at
+from affectfuse.datasets.synthetic.behaviour import Step
 from affectfuse.datasets.synthetic.physiology import mean_heart_rate, pulse_wave
 from affectfuse.errors import ConfigError
 
@@ -204,3 +206,27 @@ def test_configs_list_every_parameter(name: str) -> None:
 def test_events_can_be_set_by_hand() -> None:
     script = draw_session(0, 0)
     assert replace(script, absences=script.blinks[:1]).absences == script.blinks[:1]
+
+
+def test_steps_of_pulse_and_light_are_planted_by_hand() -> None:
+    calm = draw_session(0, 0, duration_s=30.0, light_drift_percent=0.0, respiration_percent=0.0)
+    drop, dimmed = Step(10.0, 20.0, -20.0, 1.0), Step(15.0, 60.0, -15.0)
+    script = replace(calm, pulse_steps=(drop,), light_steps=(dimmed,))
+    assert SessionScript.from_json(json.loads(json.dumps(script.to_json()))) == script
+    times_s = np.arange(0.0, 30.0, 0.01)
+    inside, outside = (times_s > 11) & (times_s < 19), (times_s < 10) | (times_s > 20)
+    pulse, before = pulse_at(script, times_s), pulse_at(calm, times_s)
+    np.testing.assert_allclose(pulse[inside], 0.8 * before[inside])
+    np.testing.assert_array_equal(pulse[outside], before[outside])
+    light = animate(script, times_s, lambda _: 1.0).light
+    np.testing.assert_allclose(light[times_s < 15.0], 1.0)
+    np.testing.assert_allclose(light[times_s > 15.1], 0.85)
+    events = truth_of(script).events
+    assert events["pulse_step"][0].values == {"percent": -20.0}
+    assert events["light_step"][0].onset_s == 15.0
+
+
+def test_a_script_without_steps_is_read_as_before() -> None:
+    data = draw_session(0, 0).to_json()
+    del data["pulse_steps"], data["light_steps"]
+    assert SessionScript.from_json(data) == draw_session(0, 0)

@@ -8,10 +8,18 @@ from scipy.stats import rankdata
 
 from affectfuse.containers import Array
 from affectfuse.datasets.synthetic.physiology import pulse_wave
-from affectfuse.signals.pulse_amplitude import SIGNATURE, pulse_amplitude_percent
+from affectfuse.signals.pulse_amplitude import SIGNATURE, fit_pulse
 
 RATE_HZ, WINDOW_S, DURATION_S = 30.0, 8, 60
 SKIN = np.array([170.0, 125.0, 105.0])
+
+
+def amplitude(
+    colours: Array, signature: Array, beats_s: Array, joined: Array
+) -> tuple[float, float]:
+    """Return amplitude and standard error in %; NaN and infinity where there is no fit."""
+    fit = fit_pulse(colours, RATE_HZ, beats_s, joined)
+    return (np.nan, np.inf) if fit is None else fit.amplitude_percent(signature)
 
 
 def skin(seed: int, drop: float = 0.0, noise: float = 0.001) -> tuple[Array, Array]:
@@ -50,9 +58,7 @@ def amplitudes(colours: Array, beats_s: Array) -> tuple[Array, Array]:
         part = colours[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)]
         near = (beats_s > start_s - 1.5) & (beats_s < end_s + 1.5)
         joined = np.ones(near.sum(), bool)
-        rows.append(
-            pulse_amplitude_percent(part, SIGNATURE, RATE_HZ, beats_s[near] - start_s, joined)
-        )
+        rows.append(amplitude(part, SIGNATURE, beats_s[near] - start_s, joined))
     values, errors = np.array(rows).T
     return values, errors
 
@@ -94,20 +100,20 @@ def test_one_channel_is_enough() -> None:
     colours, beats_s = skin(3, noise=1e-4)
     part = colours[: round(WINDOW_S * RATE_HZ), 1:2]
     joined = np.ones(len(beats_s), bool)
-    value, _ = pulse_amplitude_percent(part, np.ones(1), RATE_HZ, beats_s, joined)
+    value, _ = amplitude(part, np.ones(1), beats_s, joined)
     assert value == pytest.approx(0.6, rel=0.15)
 
 
 def test_few_beats_gaps_and_black_are_not_known() -> None:
     colours, beats_s = skin(4)
     part, joined = colours[:240], np.ones(len(beats_s), bool)
-    few = pulse_amplitude_percent(part, SIGNATURE, RATE_HZ, beats_s[:3], joined[:3])
-    broken = pulse_amplitude_percent(part, SIGNATURE, RATE_HZ, beats_s, ~joined)
-    black = pulse_amplitude_percent(0.0 * part, SIGNATURE, RATE_HZ, beats_s, joined)
+    few = amplitude(part, SIGNATURE, beats_s[:3], joined[:3])
+    broken = amplitude(part, SIGNATURE, beats_s, ~joined)
+    black = amplitude(0.0 * part, SIGNATURE, beats_s, joined)
     missing = part.copy()
     missing[:120] = np.nan
-    gap = pulse_amplitude_percent(missing, SIGNATURE, RATE_HZ, beats_s, joined)
-    nothing = pulse_amplitude_percent(part, SIGNATURE, RATE_HZ, beats_s[:0], joined[:0])
+    gap = amplitude(missing, SIGNATURE, beats_s, joined)
+    nothing = amplitude(part, SIGNATURE, beats_s[:0], joined[:0])
     for value, error in (few, broken, black, gap, nothing):
         assert np.isnan(value)
         assert np.isinf(error)

@@ -48,6 +48,12 @@ def test_one_that_does_not_breathe_is_outvoted() -> None:
     assert np.median([abs(f.rate_per_min - 18.0) for f in found]) < 0.5
 
 
+def test_one_that_breathes_clearly_is_not_drowned_by_two_that_do_not() -> None:
+    found = [breathe(18.0, (0.0, 0.0, 12.0), seed) for seed in range(20)]
+    assert np.mean([f.confidence >= TRUSTED for f in found]) > 0.5
+    assert np.median([abs(f.rate_per_min - 18.0) for f in found]) < 0.5
+
+
 def test_without_respiration_there_is_none() -> None:
     trusted = [breathe(15.0, (0.0, 0.0, 0.0), seed).confidence >= TRUSTED for seed in range(200)]
     assert np.mean(trusted) <= 0.05

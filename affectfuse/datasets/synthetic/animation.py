@@ -9,11 +9,11 @@ import numpy as np
 
 from affectfuse.containers import Array
 from affectfuse.datasets.synthetic.action_units import basis_names
-from affectfuse.datasets.synthetic.behaviour import Event, evaluate
+from affectfuse.datasets.synthetic.behaviour import Event, Step, evaluate
 from affectfuse.datasets.synthetic.physiology import pulse_wave, respiration_wave
 from affectfuse.datasets.synthetic.script import SessionScript
 
-__all__ = ["LEAVING_S", "Animation", "animate", "expression_course", "pulse_at"]
+__all__ = ["LEAVING_S", "Animation", "animate", "expression_course", "pulse_at", "stepped"]
 
 LEAVING_S = 0.7
 """How long the face takes to slide out of the picture before an absence, and back in after it."""
@@ -65,7 +65,18 @@ def pulse_at(script: SessionScript, times_s: Array) -> Array:
     breath = respiration_wave(times_s, np.array(script.breaths_s))
     depth = script.parameters.respiration_percent / 100.0
     wave = pulse_wave(times_s, np.array(script.beats_s))
-    return wave * (1.0 + depth * breath) + 0.5 * depth * breath
+    amplitude = stepped(script.pulse_steps, times_s)
+    return wave * amplitude * (1.0 + depth * breath) + 0.5 * depth * breath
+
+
+def stepped(steps: Sequence[Step], times_s: Array) -> Array:
+    """Return the factor (time,) that steps make of a quantity: 1 outside them."""
+    factor = np.ones(len(times_s))
+    for step in steps:
+        rise = _smooth((times_s - step.onset_s) / step.transition_s)
+        fall = _smooth((step.offset_s - times_s) / step.transition_s)
+        factor += step.percent / 100.0 * np.minimum(rise, fall)
+    return factor
 
 
 def animate(script: SessionScript, times_s: Array, peak: Callable[[Array], float]) -> Animation:
@@ -94,7 +105,7 @@ def animate(script: SessionScript, times_s: Array, peak: Callable[[Array], float
         gaze_degrees=_gaze(script.gaze, times_s),
         opening=_opening(script.syllables, times_s),
         pulse=pulse_at(script, times_s),
-        light=1.0 + evaluate(script.light, times_s) / 100.0,
+        light=stepped(script.light_steps, times_s) + evaluate(script.light, times_s) / 100.0,
         away=_away(script.absences, times_s),
     )
 

@@ -13,6 +13,7 @@ from affectfuse.datasets.synthetic.parameters import Parameters
 __all__ = [
     "STATES",
     "Event",
+    "Step",
     "Wave",
     "draw_absences",
     "draw_expressions",
@@ -37,6 +38,20 @@ class Event:
     apex_s: float | None = None
     displacement_percent: float = 0.0
     weights: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A quantity that is `percent` higher for a time (lower when negative).
+
+    It gets there within `transition_s` after the onset, and is back `transition_s` before the
+    offset.
+    """
+
+    onset_s: float
+    offset_s: float
+    percent: float
+    transition_s: float = 0.1
 
 
 Wave = tuple[float, float, float]

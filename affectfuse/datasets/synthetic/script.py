@@ -13,6 +13,7 @@ from affectfuse.datasets.synthetic.action_units import basis_names
 from affectfuse.datasets.synthetic.behaviour import (
     STATES,
     Event,
+    Step,
     Wave,
     draw_absences,
     draw_expressions,
@@ -50,6 +51,8 @@ class SessionScript:
         idle: sines by one-sided action unit, in % of the interocular distance.
         light: sines, in % of the light.
         noise_seed: of the sensor's noise.
+        pulse_steps, light_steps: changes of the pulse's amplitude and of the light; none is drawn,
+            they are planted with `dataclasses.replace`.
     """
 
     seed: int
@@ -69,6 +72,8 @@ class SessionScript:
     idle: Mapping[str, tuple[Wave, ...]]
     light: tuple[Wave, ...]
     noise_seed: int
+    pulse_steps: tuple[Step, ...] = ()
+    light_steps: tuple[Step, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the script as plain data, from which `from_json` makes an equal one."""
@@ -83,11 +88,13 @@ class SessionScript:
         made["parameters"] = Parameters.of(data["parameters"])
         for name in (*events, "absences"):
             made[name] = tuple(Event(**event) for event in data[name])
+        for name in ("pulse_steps", "light_steps"):
+            made[name] = tuple(Step(**step) for step in data.get(name, ()))
         return cls(**made)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (Subject, Parameters, Event)):
+    if isinstance(value, (Subject, Parameters, Event, Step)):
         return _plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}

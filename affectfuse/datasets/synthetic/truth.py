@@ -12,7 +12,7 @@ import numpy as np
 
 from affectfuse.containers import Array, Interval, Track
 from affectfuse.datasets.synthetic.animation import pulse_at
-from affectfuse.datasets.synthetic.behaviour import Event
+from affectfuse.datasets.synthetic.behaviour import Event, Step
 from affectfuse.datasets.synthetic.parameters import Parameters
 from affectfuse.datasets.synthetic.physiology import mean_heart_rate, respiration_wave
 from affectfuse.datasets.synthetic.script import SessionScript
@@ -33,8 +33,9 @@ class Truth:
     Attributes:
         script: everything that was drawn.
         hidden_state: its stretches, labelled 'calm' or 'tense'.
-        events: intervals by kind: 'micro_expression', 'macro_expression', 'blink', 'speech' and
-            'face_absent'; expressions carry apex and `displacement_iod_percent`.
+        events: intervals by kind: 'micro_expression', 'macro_expression', 'blink', 'speech',
+            'face_absent', 'pulse_step' and 'light_step'; expressions carry apex and
+            `displacement_iod_percent`, steps `percent`.
         tracks: 'heart_rate_bpm' and 'respiration_rate_per_min' once a second,
             'beat_interval_ms' at each beat, 'bvp' and 'respiration' at 50 Hz.
     """
@@ -54,10 +55,12 @@ def truth_of(script: SessionScript) -> Truth:
         "speech": script.syllables,
         "face_absent": script.absences,
     }
+    steps = {"pulse_step": script.pulse_steps, "light_step": script.light_steps}
     return Truth(
         script,
         tuple(_interval(state) for state in script.states),
-        {kind: tuple(_interval(e) for e in events) for kind, events in expressions.items()},
+        {kind: tuple(_interval(e) for e in events) for kind, events in expressions.items()}
+        | {kind: tuple(_stepped(step, kind) for step in given) for kind, given in steps.items()},
         {track.name: track for track in _tracks(script)},
     )
 
@@ -67,6 +70,10 @@ def _interval(event: Event) -> Interval:
         return Interval(event.onset_s, event.offset_s, event.label)
     values = {"displacement_iod_percent": event.displacement_percent}
     return Interval(event.onset_s, event.offset_s, event.label, event.apex_s, values=values)
+
+
+def _stepped(step: Step, kind: str) -> Interval:
+    return Interval(step.onset_s, step.offset_s, kind, values={"percent": step.percent})
 
 
 def _tracks(script: SessionScript) -> list[Track]:
@@ -168,13 +175,15 @@ _SIDECAR = {
             "blink": "Lids closing and opening",
             "speech": "One syllable",
             "face_absent": "No face in the picture",
+            "pulse_step": "Amplitude of the pulse changed",
+            "light_step": "Light changed",
         },
     },
     "label": {"Description": "Class of the event"},
     "apex": {"Description": "Time of the largest displacement", "Units": "s"},
     "intensity": {
-        "Description": "Largest displacement of a landmark",
-        "Units": "% of the interocular distance",
+        "Description": "Largest displacement of a landmark, or change of the pulse or the light",
+        "Units": "% of the interocular distance; % of the pulse's amplitude or of the light",
     },
 }
 
@@ -187,7 +196,7 @@ def _events_table(truth: Truth) -> str:
     )
     lines = ["\t".join(("onset", "duration", "trial_type", "label", "apex", "intensity"))]
     for onset_s, kind, i in rows:
-        intensity = i.values.get("displacement_iod_percent")
+        intensity = i.values.get("displacement_iod_percent", i.values.get("percent"))
         lines.append(
             "\t".join(
                 (

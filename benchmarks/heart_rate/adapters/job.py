@@ -63,8 +63,17 @@ def _processor_s() -> float:
 
 
 def _peak_mebibytes() -> float:
-    """Peak resident memory, and that of the largest child (a decoder) on top."""
-    return sum(
-        resource.getrusage(who).ru_maxrss / 1024
+    """Peak resident memory of this process, or of a child (a decoder) where that is more.
+
+    On Linux VmHWM, which begins with the program: `ru_maxrss` also counts what the parent had at
+    the fork, so that a child's says nothing unless it exceeds its parent's.
+    """
+    own, children = (
+        resource.getrusage(who).ru_maxrss
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
+    status = Path("/proc/self/status")
+    if status.is_file():
+        facts = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        own, children = int(facts["VmHWM"].split()[0]), children if children > own else 0
+    return max(own, children) / 1024

@@ -127,6 +127,18 @@ def test_a_pulse_that_does_not_breathe_has_no_respiration(calm: Mapping[str, Tra
     ]
 
 
+def test_light_and_a_swaying_head_are_no_respiration() -> None:
+    """All that changes in the colour of a face at the rate of breathing is no breath by itself."""
+    given = []
+    for seed in range(4):
+        whole = face(regular(66.0, 60.0), 60.0, noise=0.001, seed=seed)
+        times_s = np.arange(len(whole.bvp)) / RATE_HZ
+        swaying = 1.0 + 0.01 * np.sin(2 * np.pi * 0.3 * times_s)
+        whole.colours[:] *= swaying[:, None, None]
+        given.append(np.isfinite(run(whole, 66.0)["respiration_rate_per_min"].values[35:]))
+    assert np.mean(given) <= 0.08
+
+
 def test_variability_and_respiration_of_a_breathing_person() -> None:
     at_s = np.arange(-3.0, 95.0, 0.85)
     turns = 2 * np.pi * 0.25
@@ -197,7 +209,7 @@ def test_a_doubtful_heart_rate_does_not_double_the_beats() -> None:
     [
         ("heart_rate_variability", {"rmssd_ms", "sdnn_ms", "lf_hf"}),
         ("respiration_rate", {"respiration_rate_per_min"}),
-        ("pulse_amplitude_percent", {"pulse_amplitude_percent"}),
+        ("_moves", {"pulse_amplitude_percent"}),
     ],
 )
 def test_one_failure_leaves_the_others_alone(
@@ -228,7 +240,7 @@ def test_nothing_but_missing_samples_is_nothing_known() -> None:
 
 
 def test_it_holds_no_more_with_time_and_stays_cheap() -> None:
-    """Three milliseconds of its own time a tick; the quickest of many, whatever else runs."""
+    """Four milliseconds of its own time a tick; the quickest of many, whatever else runs."""
     minute = face(regular(60.0, 60.0), 60.0)
     model = Physiology(RATE_HZ)
     sizes, took_s, second = [], [], 0
@@ -244,7 +256,7 @@ def test_it_holds_no_more_with_time_and_stays_cheap() -> None:
             assert model._held is not None
             sizes.append((len(model._held.bvp), len(model._beats)))
     assert max(sizes[70:]) <= (13 * 30, 62)
-    assert min(took_s[20:]) < 0.003
+    assert min(took_s[20:]) < 0.004
 
 
 def test_a_camera_trace_gives_all_of_it(tmp_path: Path) -> None:
