@@ -138,8 +138,9 @@ class FaceTracker:
         if landmarks is None:
             return None
         # MediaPipe jumps to another face, unasked, when it loses the one it follows.
-        same = self._box is not None and overlap(bounds(landmarks), self._box)
-        if same and self._holds(image, bounds(landmarks), time_s):
+        box = bounds(landmarks)
+        same = self._box is not None and overlap(box, self._box)
+        if same and self._holds(image, box, time_s):
             return landmarks
         mesh.forget(time_s)
         return None
@@ -238,11 +239,12 @@ def _reduced(image: Array) -> Array:
 
 
 def _visibility(landmarks: Array, points: Array) -> float:
-    inside = ((landmarks[:, :2] >= 0) & (landmarks[:, :2] <= 1)).all(axis=1).mean()
-    across, down = points[_LEFT_CORNER] - points[_RIGHT_CORNER], points[_CHIN] - points[_TOP]
-    normal = np.cross(across, down)
-    turned = max(0.0, normal[2] / max(np.linalg.norm(normal), 1e-9))
-    return float(inside * turned)
+    x, y = landmarks[:, 0], landmarks[:, 1]
+    inside = np.count_nonzero((x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)) / len(landmarks)
+    a, b, c = (points[_LEFT_CORNER] - points[_RIGHT_CORNER]).tolist()
+    d, e, f = (points[_CHIN] - points[_TOP]).tolist()
+    normal = b * f - c * e, c * d - a * f, a * e - b * d
+    return float(inside * max(0.0, normal[2] / max(math.hypot(*normal), 1e-9)))
 
 
 _RIGHT_CORNER, _LEFT_CORNER = 33, 263  # outer corners of the eyes

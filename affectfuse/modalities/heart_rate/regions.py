@@ -6,6 +6,7 @@ import math
 
 import cv2
 import numpy as np
+from scipy.linalg import block_diag
 
 from affectfuse.containers import Array, Frame
 from affectfuse.recording import landmarks as face
@@ -66,11 +67,15 @@ class RegionReader:
         self._time_s = -math.inf
         self._reference = math.nan
         outlines = (*_OUTLINES, *_HOLES)
+        scales = [_OVAL_SCALE, *[1.0] * (len(_OUTLINES) - 1), *[_HOLE_SCALE] * len(_HOLES)]
         self._columns = np.concatenate([np.array(outline) for outline in outlines])
-        ends = np.cumsum([len(outline) for outline in outlines])
-        self._parts = [
-            slice(end - len(outline), end) for outline, end in zip(outlines, ends, strict=True)
-        ]
+        self._scaling = block_diag(
+            *[
+                _scaling(len(outline), scale)
+                for outline, scale in zip(outlines, scales, strict=True)
+            ]
+        )
+        self._ends = np.cumsum([len(outline) for outline in outlines])[:-1]
 
     def read(self, frame: Frame) -> tuple[Array, Array]:
         """Return the colours (region, channel), NaN where missing, and the motion (3,).
@@ -86,9 +91,8 @@ class RegionReader:
         self._time_s = frame.time_s
         colours = np.full((len(REGIONS), 3), np.nan)
         if np.isfinite(points).all():
-            polygons = [points[part] for part in self._parts]
-            colours[:-1] = self._skin(frame.image, polygons, step_s)
-            colours[-1] = _background(frame.image, polygons[0])
+            colours[:-1] = self._skin(frame.image, self._scaling @ points, step_s)
+            colours[-1] = _background(frame.image, points[: self._ends[0]])
         centre = points.mean(axis=0) / size
         return colours, np.array([centre[0], centre[1], math.log(size)])
 
@@ -101,11 +105,9 @@ class RegionReader:
         self._points = points
         return points
 
-    def _skin(self, image: Array, polygons: list[Array], step_s: float) -> Array:
+    def _skin(self, image: Array, points: Array, step_s: float) -> Array:
         missing = np.full((len(SKIN), 3), np.nan)
-        oval, forehead, left_cheek, right_cheek, *holes = polygons
-        oval = _scaled(oval, _OVAL_SCALE)
-        corners = np.concatenate([oval, forehead])
+        corners = points[: self._ends[1]]
         height, width = image.shape[:2]
         left, top = np.maximum(np.floor(corners.min(axis=0)).astype(int) - 1, 0)
         right, bottom = np.ceil(corners.max(axis=0)).astype(int) + 2
@@ -120,15 +122,17 @@ class RegionReader:
             shape = ((right - left) // factor, (bottom - top) // factor)
             patch = cv2.resize(patch, shape, interpolation=cv2.INTER_AREA)
 
+        placed = (points - (left, top) + 0.5) / factor - 0.5
+        placed = np.rint(placed * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+        oval, forehead, left_cheek, right_cheek, *holes = np.split(placed, self._ends)
+
         def filled(shapes: list[tuple[Array, int]]) -> Array:
             mask = np.zeros(patch.shape[:2], np.uint8)
             for polygon, value in shapes:
-                placed = (polygon - (left, top) + 0.5) / factor - 0.5
-                whole = np.rint(placed * (1 << _SUBPIXEL_BITS)).astype(np.int32)
-                cv2.fillPoly(mask, [whole], (value,), cv2.LINE_AA, _SUBPIXEL_BITS)
+                cv2.fillPoly(mask, [polygon], (value,), cv2.LINE_AA, _SUBPIXEL_BITS)
             return mask
 
-        left_out = [(_scaled(hole, _HOLE_SCALE), 0) for hole in holes]
+        left_out = [(hole, 0) for hole in holes]
         own = [[(forehead, 255), *left_out[2:4]], [(left_cheek, 255)], [(right_cheek, 255)]]
         rest = [(oval, 255), *left_out, (forehead, 0), (left_cheek, 0), (right_cheek, 0)]
         masks = np.stack([filled(shapes).ravel() for shapes in (*own, rest)]).astype(np.float32)
@@ -187,7 +191,8 @@ def _background(image: Array, oval: Array) -> Array:
     return mean.astype(float)
 
 
-def _scaled(polygon: Array, scale: float) -> Array:
-    centre = polygon.mean(axis=0)
-    scaled: Array = centre + (polygon - centre) * scale
-    return scaled
+def _scaling(count: int, scale: float) -> Array:
+    """Return the matrix that scales a polygon of so many points about their mean."""
+    mean = np.full((count, count), 1.0 / count)
+    scaling: Array = mean + scale * (np.eye(count) - mean)
+    return scaling
