@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from omegaconf import DictConfig
 from affectfuse.caching import available_cores
 from affectfuse.config import build, cache_dir
 from affectfuse.containers import Array
-from affectfuse.datasets.base import Dataset, Progress
+from affectfuse.datasets.base import Dataset, DatasetItem, Progress
 from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.evaluation.bootstrap import interval_notes
 from affectfuse.evaluation.nuisance import Probe, probe_nuisance
@@ -110,7 +111,8 @@ def cross_validate(
     workers = recipe.workers or available_cores()
     dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
     dataset.prepare(progress)
-    clips, labels, skipped, learner_of = _clips(recipe, dataset, settings, workers, progress)
+    items = dataset.items()
+    clips, labels, skipped, learner_of = _clips(recipe, items, settings, workers, progress)
     if recipe.permuted:
         shuffled = np.random.default_rng([*seeds, len(clips)]).permutation(clips.labels)
         clips = replace(clips, labels=shuffled)
@@ -138,11 +140,12 @@ def cross_validate(
         learner.parameters(),
         seconds,
         dict(sorted(labels.left_out.items())),
-        skipped,
+        {**dataset.skipped, **skipped},
         _notes(recipe, groups),
         {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "dataset_provenance": dataset.provenance,
+            "clips": _made(learner.modality, items),
             "configuration": container(recipe),
             "versions": package_versions(),
         },
@@ -159,14 +162,13 @@ def _check_keys(recipe: DictConfig) -> None:
 
 def _clips(
     recipe: DictConfig,
-    dataset: Dataset,
+    items: Sequence[DatasetItem],
     settings: RecogniserSettings,
     workers: int,
     progress: Progress | None,
 ) -> tuple[ClipTable, LabelMap, dict[str, str], Any]:
     """Return the labelled clips, the mapping of their labels, what was skipped, and what makes a
     learner of clips."""
-    items = dataset.items()
     words = None if recipe.label_map is None else container(recipe.label_map)
     recognisers = {str(name): container(node) for name, node in (recipe.recognisers or {}).items()}
     skipped: dict[str, str] = {}
@@ -211,6 +213,18 @@ def _tested(examples: Examples, probabilities: Array) -> Predictions:
         probabilities,
     )
     return everything.take(rows)
+
+
+def _made(modality: Modality | None, items: Sequence[DatasetItem]) -> dict[str, Any]:
+    """Return how the clips were made: the steps, and how many intervals have no coded apex."""
+    if modality is None:
+        return {"steps": "ready-made"}
+    intervals = [i for item in items for i in item.annotations.get(modality.name, ())]
+    uncoded = sum(math.isnan(interval.apex_s) for interval in intervals)
+    return {
+        "steps": list(modality.clip_steps()),
+        "apex_not_coded": f"{uncoded} of {len(intervals)} coded intervals",
+    }
 
 
 def _notes(recipe: DictConfig, groups: Sequence[RecognitionGroup]) -> list[str]:

@@ -147,7 +147,7 @@ class SampleCollector:
                 )
                 for item in items
             },
-            list(self._modalities),
+            self._configs,
         )
         parts = [
             self._rows(item, found[item.key], target, settle_s)
@@ -191,7 +191,10 @@ class SampleCollector:
             extract = partial(_extract_clips, item.source, built, intervals)
             times = [(i.onset_s, i.apex_s, i.offset_s) for i in intervals]
             sources[item.key] = (item, extract, {"annotations": times})
-        extracted = self._run("reading clips", sources, [modality])
+        steps = list(built.clip_steps())  # what else a config says has no part in its clips
+        extracted = self._run(
+            "reading clips", sources, {modality: steps or self._configs[modality]}
+        )
         parts = [
             _clip_rows(*coded[key], clips, built.action_units)
             for key, clips in extracted.items()
@@ -210,12 +213,13 @@ class SampleCollector:
         self,
         what: str,
         sources: Mapping[str, tuple[DatasetItem, partial[Extracted], Mapping[str, Any]]],
-        names: Sequence[str],
+        made_by: Mapping[str, Any],
     ) -> dict[str, Extracted]:
+        """Return what is extracted from each source; `made_by` is what decides it, by modality."""
         common = {
             "what": what,
-            "modalities": {name: self._configs[name] for name in sorted(names)},
-            "code": digest_code(frozenset(type(self._modalities[name]) for name in names)),
+            "modalities": dict(made_by),
+            "code": digest_code(frozenset(type(self._modalities[name]) for name in made_by)),
         }
         tasks: list[Task] = []
         for key, (item, extract, facts) in sources.items():

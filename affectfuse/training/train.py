@@ -138,7 +138,12 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
             "skipped": skipped,
             "notes": {**dataset.notes, **coded.notes},
             "recognisers": {
-                name: {"dataset": coded.name, "provenance": coded.provenance, **trained.metrics}
+                name: {
+                    "dataset": coded.name,
+                    "provenance": coded.provenance,
+                    "clips": list(modalities[name].clip_steps()),
+                    **trained.metrics,
+                }
                 for name, trained in recognisers.items()
             },
             "recipe": container(recipe),
