@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
-from affectfuse.caching import digest, digest_code
+from affectfuse.caching import digest
 from affectfuse.config import build
 from affectfuse.containers import Array
 from affectfuse.datasets.splits import Split, check_classes
 from affectfuse.modalities.base import Modality
 from affectfuse.training.clips import ClipTable
-from affectfuse.training.fitting import deterministic
+from affectfuse.training.fitting import deterministic, fit
 from affectfuse.training.folds import Examples, Learner
-from affectfuse.training.recognisers import RecogniserSettings, TrainingRows, fit_recognisers
+from affectfuse.training.recognisers import (
+    ClipBatches,
+    RecogniserSettings,
+    TrainingRows,
+    fit_recognisers,
+)
+from affectfuse.training.side_by_side import SideBySide
 
 __all__ = ["ClipLearner"]
 
@@ -65,7 +73,7 @@ class ClipLearner(Learner):
             "recognisers": {name: dict(config) for name, config in self.recognisers.items()},
             "modality": dict(self.modality_config),
             "settings": {k: v for k, v in asdict(self.settings).items() if k != "held_out"},
-            "code": digest_code(frozenset({type(self), *map(type, created)})),
+            "code": _code({type(network) for network in created}),
         }  # fmt: skip
         object.__setattr__(self, "facts", facts)
 
@@ -134,6 +142,16 @@ def _probabilities(network: nn.Module, arrays: Array) -> Array:
         for start in range(0, len(arrays), _BATCH)
     ]
     return torch.cat(parts).numpy()
+
+
+def _code(networks: Iterable[type]) -> str:
+    """Return a digest of the code that learns: the networks' and the training's."""
+    code: list[Any] = [*networks, ClipLearner, SideBySide, ClipBatches, fit]
+    parts = {inspect.getfile(part) for part in code}
+    found = hashlib.sha256()
+    for file in sorted(parts, key=lambda name: Path(name).name):
+        found.update(Path(file).read_bytes())
+    return found.hexdigest()
 
 
 def _content(array: Array) -> str:
