@@ -132,7 +132,7 @@ class ClipCutter:
     def _apex_s(self, greys: Array, times_s: Array, head: HeadMotion, interval: Interval) -> float:
         if self._settings.apex == "midpoint":
             return 0.5 * (interval.onset_s + interval.offset_s)
-        if self._settings.apex == "coded" and np.isfinite(interval.apex_s):
+        if self._settings.apex == "coded" and interval.apex_s > interval.onset_s:
             return interval.apex_s
         fields = np.stack([head.removed_from(self._flow(greys[0], grey)) for grey in greys[1:]])
         return float(times_s[1 + maximal_flow(fields)])
