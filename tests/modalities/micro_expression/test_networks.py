@@ -12,6 +12,7 @@ import torch
 from affectfuse.errors import ConfigError, ModelNotFoundError
 from affectfuse.modalities.micro_expression import CLASSES, MicroExpression
 from affectfuse.modalities.micro_expression.network import mirrored
+from affectfuse.training.side_by_side import SideBySide
 
 MODALITY = MicroExpression(clip_size_px=32)
 
@@ -135,6 +136,23 @@ def test_the_spatial_stream_sees_the_frame_farthest_from_the_onset() -> None:
     assert onset[0, 0, 0, 0] == 2
     previous = recogniser(clip_flow_reference="previous", clip_interpolated="frames")
     assert previous._appearance(clip[:, :2], clip[:, 3])[0, 0, 0, 0] == 4
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_networks_side_by_side_are_each_what_they_are_alone(variant: str) -> None:
+    torch.manual_seed(0)
+    options = {"network": variant, "action_units": ["au4"], "test_time_augmentation": "mirror"}
+    networks = [recogniser(**options).eval() for _ in range(3)]
+    clips = torch.randn(3, 4, *MODALITY.clip_shape)
+    with torch.no_grad():
+        embeddings, logits = SideBySide(networks).eval()(clips)
+        for i, network in enumerate(networks):
+            embedding, expected = network(clips[i])
+            torch.testing.assert_close(embeddings[i], embedding, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(logits[i], expected, rtol=1e-4, atol=1e-5)
+    stacked = SideBySide(networks).train()
+    stacked(clips)[1].sum().backward()
+    assert all(p.grad is not None for n, p in stacked.named_parameters() if "action_units" not in n)
 
 
 @pytest.mark.parametrize(
