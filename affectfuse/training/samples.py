@@ -87,7 +87,8 @@ def label_ticks(
 class SampleCollector:
     """Extracts what training needs from the recordings of a data set, each recording once.
 
-    A recording that cannot be read is skipped and noted in `skipped`, by key with the reason.
+    A recording that cannot be read, or an interval of which no clip can be cut, is skipped and
+    noted in `skipped`, by key with the reason.
 
     Args:
         modalities: by name.
@@ -195,6 +196,13 @@ class SampleCollector:
         extracted = self._run(
             "reading clips", sources, {modality: steps or self._configs[modality]}
         )
+        for key, clips in extracted.items():
+            for row, interval in enumerate(coded[key][1]):
+                if row not in clips["rows"]:
+                    self.skipped[_clip_key(key, interval)] = (
+                        "no clip of this interval: it lies outside the recording, or fewer than "
+                        f"two of its frames show what {modality.replace('_', ' ')} needs"
+                    )
         parts = [
             _clip_rows(*coded[key], clips, built.action_units)
             for key, clips in extracted.items()
@@ -299,6 +307,10 @@ def _extract_clips(
     }
 
 
+def _clip_key(key: str, interval: Interval) -> str:
+    return f"{key}@{interval.onset_s:.3f}s"
+
+
 def _clip_rows(
     item: DatasetItem,
     intervals: Sequence[Interval],
@@ -311,7 +323,7 @@ def _clip_rows(
         clips["arrays"],
         np.array(indices, np.int64)[rows],
         np.full(len(rows), item.subject),
-        np.array([f"{item.key}@{intervals[row].onset_s:.3f}s" for row in rows]),
+        np.array([_clip_key(item.key, intervals[row]) for row in rows]),
         np.full(len(rows), item.attributes.get("database", "")),
         action_unit_rows([intervals[row] for row in rows], units),
     )

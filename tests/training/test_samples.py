@@ -205,6 +205,12 @@ def test_clips_are_cut_at_the_coded_intervals(planted: Planted) -> None:
     fewer = [replace(i, annotations={"gesture": i.annotations["gesture"][:5]}) for i in
              planted.dataset.items()]  # fmt: skip
     assert len(planted.collector().clips(fewer, "gesture")) == 15
+    first = planted.dataset.items()[0]
+    beyond = (*first.annotations["gesture"][:2], Interval(900.0, 900.4, "rise"))
+    collector = planted.collector()
+    assert len(collector.clips([replace(first, annotations={"gesture": beyond})], "gesture")) == 2
+    assert list(collector.skipped) == ["s00@900.000s"]
+    assert "outside the recording" in collector.skipped["s00@900.000s"]
     uncoded: list[DatasetItem] = [replace(i, annotations={}) for i in planted.dataset.items()]
     with pytest.raises(DatasetError, match="no clip of 'gesture' in 3 recordings"):
         planted.collector().clips(uncoded, "gesture")
