@@ -30,7 +30,7 @@ def read(dataset: str, *overrides: str) -> Pairs:
 
 
 def failing(window_s: int) -> None:
-    pairs = read("heart_rate_failure", f"modality.estimate_window_s={window_s}")
+    pairs = read("heart_rate_failure", f"modalities.heart_rate.estimate_window_s={window_s}")
     error, confidence = np.abs(pairs.error_bpm), pairs.confidence
     area = auroc(pairs, np.ones(len(pairs)))
     print(

@@ -6,9 +6,9 @@ The tuning sets are heart_rate_tuning and the retired test sets.
 
 Each recording is read by the modality's own extractor, as `score` does; each tick from 5 s on is
 one row: the features of `confidence.FEATURES`, and whether the estimate was within 3 bpm of the
-truth. Three kinds of rows are added. Recordings without a pulse: never right, weight 5. Every
+truth. Three kinds of rows are added. Recordings without a pulse: never right, weight 8. Every
 recording with a pulse once more, its colours without what lies within 27 bpm of the heart rate and
-its harmonics: never right, weight 5. Simulated traces, half of them without a pulse, with kinds of
+its harmonics: never right, weight 8. Simulated traces, half of them without a pulse, with kinds of
 noise that rendered faces lack: weight 0.2. What is printed was predicted by coefficients fitted
 without that subject, or that quarter of the traces; the coefficients are of all, to be copied into
 `affectfuse/modalities/heart_rate/confidence.py`.
@@ -41,7 +41,7 @@ from affectfuse.signals.rppg import PULSE_SIGNATURE
 TUNING = ("heart_rate_tuning", "heart_rate_failure_retired", "heart_rate_pulse_free_retired")
 LEAST_ERROR_BPM = 3.0
 
-WITHOUT_PULSE, TRACE = 5.0, 0.2
+WITHOUT_PULSE, TRACE = 8.0, 0.2
 NOTCH_HZ = 0.45
 
 Rows = list[tuple[Array, float]]

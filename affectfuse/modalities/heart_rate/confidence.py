@@ -15,20 +15,20 @@ from affectfuse.signals.spectra import hann_spectrum
 
 __all__ = ["FEATURES", "Confidence", "Evidence"]
 
-INTERCEPT = -4.702
+INTERCEPT = -4.937
 FEATURES = {
-    "belief": 0.096,
-    "match": 2.770,
-    "colour": -0.164,
-    "persistence": 0.106,
-    "sway": -0.289,
-    "light": -0.171,
-    "taken": -1.582,
-    "wander": -0.655,
-    "ticks": 0.296,
-    "slow_match": 4.697,
-    "slow_colour": 0.205,
-    "slow_persistence": -0.158,
+    "belief": 0.103,
+    "match": 2.757,
+    "colour": -0.155,
+    "persistence": 0.093,
+    "sway": -0.308,
+    "light": -0.175,
+    "taken": -1.485,
+    "wander": -0.660,
+    "ticks": 0.273,
+    "slow_match": 4.629,
+    "slow_colour": 0.229,
+    "slow_persistence": -0.173,
 }
 """Name and coefficient of each feature, in the order `Confidence` computes them."""
 
@@ -71,7 +71,7 @@ class Confidence:
     fourth over the last 40 ticks. It never exceeds the belief.
 
     Fitted by `python benchmarks/heart_rate/fit_confidence.py` on rendered faces, the same with
-    their pulse taken out, and simulated traces. Those without a pulse weigh five times, so that
+    their pulse taken out, and simulated traces. Those without a pulse weigh eight times, so that
     where there is one the middle of the scale is modest: docs/results.md has the figures.
     """
 
