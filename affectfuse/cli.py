@@ -19,6 +19,9 @@ from affectfuse.errors import AffectFuseError, ConfigError, OutputError
 if TYPE_CHECKING:
     from affectfuse.progress import ScoreProgress
     from affectfuse.recording.reader import Recording
+    from affectfuse.training.pulse import PulseTraining
+    from affectfuse.training.spotter import SpotterTraining
+    from affectfuse.training.train import TrainingResult
 
 __all__ = ["app", "main"]
 
@@ -129,18 +132,24 @@ def train(
     ),
     allow_custom: AllowCustom = False,
 ) -> None:
-    """Train a fused model on the recipe's data set, or the pulse network (heart_rate_pulse)."""
+    """Train a fused model, the pulse network (heart_rate_pulse) or the micro_expression_spotter."""
     from affectfuse.config import load_recipe
     from affectfuse.progress import StepProgress
     from affectfuse.reports.writing import check_writable
     from affectfuse.training.pulse import train_pulse
+    from affectfuse.training.spotter import train_spotter
     from affectfuse.training.train import train as train_fused
 
     with _custom(allow_custom), StepProgress() as progress:
         node = load_recipe(recipe, overrides or ())
         check_writable(out)
-        run = train_pulse if "pulse_training" in node else train_fused
-        result = run(node, out, progress.step)
+        result: PulseTraining | SpotterTraining | TrainingResult
+        if "pulse_training" in node:
+            result = train_pulse(node, out, progress.step)
+        elif "spotter_training" in node:
+            result = train_spotter(node, out, progress.step)
+        else:
+            result = train_fused(node, out, progress.step)
     typer.echo(result.table())
     typer.echo(f"{result.checkpoint}")
 
@@ -215,6 +224,101 @@ def crossval(
     report = write_crossval(result, out)
     typer.echo(crossval_table(result))
     typer.echo(f"{report}")
+
+
+@evaluate.command("spotting")
+def evaluate_spotting(
+    recipe: Annotated[
+        str, typer.Argument(help="a data set's name, or a recipe's name or YAML file")
+    ],
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/evaluate"),
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Spot the expressions of a data set: precision, recall, F1, false alarms, recognition.
+
+    RECIPE is a data set's name (affectfuse evaluate spotting micro_expression_sessions), or a
+    recipe that begins with `extends: evaluate_spotting`.
+
+    Overrides: dataset.root=DIR says where the data set is; checkpoint=FILE whose recogniser names
+    what is spotted, checkpoint=null that nothing does; modalities.micro_expression.spotter=pulse
+    takes the other spotter.
+
+    Writes matches.csv, metrics.json and metrics.csv. What was spotted is kept in the cache.
+    """
+    from affectfuse.evaluation.spotting import evaluate_spotting as run
+    from affectfuse.evaluation.spotting import spotting_recipe
+    from affectfuse.progress import StepProgress
+    from affectfuse.reports.spotting_evaluation import spotting_table, write_spotting_evaluation
+    from affectfuse.reports.writing import check_writable
+
+    with _custom(allow_custom), StepProgress() as progress:
+        node = spotting_recipe(recipe, overrides or ())
+        check_writable(out)
+        result = run(node, progress.step)
+    metrics = write_spotting_evaluation(result, out)
+    typer.echo(spotting_table(result))
+    typer.echo(f"{metrics}")
+
+
+@app.command()
+def spot(
+    recording: Annotated[
+        str, typer.Argument(help="a video file, camera:0, rtsp://... or http://...")
+    ],
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/spot"),
+    checkpoint: Annotated[
+        str | None, typer.Option(help="whose recogniser names micro-expressions, or 'demo'")
+    ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="read a file in real time, as a camera would give it")
+    ] = False,
+    no_thumbnails: Annotated[
+        bool, typer.Option("--no-thumbnails", help="keep pictures of the face out of the page")
+    ] = False,
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Spot the micro- and macro-expressions of a recording, however long, and name the former.
+
+    Writes spotted.csv, spotted.json and spotted.html.
+    """
+    from affectfuse.config import load_recipe
+    from affectfuse.pipeline import spot_recording
+    from affectfuse.progress import ScoreProgress
+    from affectfuse.reports.spotting import spotted_table, write_spotted
+    from affectfuse.reports.writing import check_writable
+
+    with _custom(allow_custom):
+        recipe = load_recipe("spot", overrides or ())
+        check_writable(out)
+        model = None
+        if checkpoint:
+            from affectfuse.checkpoint import load_checkpoint
+            from affectfuse.fusion.estimator import one_thread
+
+            _refuse_modalities(overrides or ())
+            model = load_checkpoint(checkpoint)
+            one_thread()
+
+        def begin(opened: Recording) -> None:
+            progress.expect(opened.info.duration_s)
+            _stop_on_interrupt(opened, progress)
+
+        with ScoreProgress() as progress:
+            result = spot_recording(
+                recipe,
+                recording,
+                checkpoint=model,
+                replay=replay,
+                watch=progress.watch,
+                opened=begin,
+            )
+        page = write_spotted(result, out, thumbnails=not no_thumbnails)
+    for note in result.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(spotted_table(result))
+    typer.echo(f"{page}")
 
 
 @app.command()

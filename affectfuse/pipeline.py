@@ -9,6 +9,7 @@ import math
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,20 +28,22 @@ from affectfuse.containers import (
     Tick,
     Track,
 )
+from affectfuse.errors import ConfigError
 from affectfuse.extraction import FACE_VISIBLE, extract, observe, start
 from affectfuse.files import file_sha256
-from affectfuse.modalities.base import Modality
+from affectfuse.modalities.base import Modality, Recognise
 from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.reader import Recording, open_recording
-from affectfuse.reports.session import SessionResult
+from affectfuse.reports.session import NO_RECOGNISER, Mode, SessionResult
 from affectfuse.scoring.base import ScoringProtocol
 from affectfuse.scoring.events import event_notes
 from affectfuse.versions import package_versions
 
 if TYPE_CHECKING:
     from affectfuse.checkpoint import Checkpoint
+    from affectfuse.fusion.estimator import Estimator
 
-__all__ = ["score_recording"]
+__all__ = ["score_recording", "spot_recording"]
 
 Watch = Callable[[int, float, "Tick | Reading | None"], None]
 """Called as watch(frames so far, time_s, newest reading or tick) while a recording is scored."""
@@ -69,8 +72,109 @@ def score_recording(
     """
     protocol = build(recipe.protocol, ScoringProtocol)  # type: ignore[type-abstract]
     modalities = checkpoint.modalities() if checkpoint else build_modalities(recipe)
+    recognise = checkpoint.recognise() if checkpoint else None
     estimator = checkpoint.estimator() if checkpoint else None
-    extractors = start(modalities, checkpoint.recognise() if checkpoint else None)
+    session, facts = _read(recipe, source, modalities, recognise, estimator, replay, watch, opened)
+    tracks, intervals = session.tracks(), session.intervals()
+    notes = [*facts.notes, *_seen(tracks)]
+    if events:
+        notes += event_notes(events, session.time_s)
+    score = protocol.score({**tracks, **intervals}, session.estimates, events) if events else None
+    return SessionResult(
+        source=facts.source,
+        duration_s=session.time_s,
+        mode=facts.mode,
+        tracks=tracks,
+        intervals=intervals,
+        estimates=session.estimates,
+        target=checkpoint.target if checkpoint else None,
+        modality_quality=session.quality(),
+        events=events,
+        score=score,
+        provenance=_provenance(recipe, facts, checkpoint),
+        notes=notes,
+    )
+
+
+def spot_recording(
+    recipe: DictConfig,
+    source: str | Path,
+    *,
+    checkpoint: Checkpoint | None = None,
+    replay: bool = False,
+    watch: Watch | None = None,
+    opened: Callable[[Recording], None] | None = None,
+) -> SessionResult:
+    """Spot the expressions of one recording, however long, and name the micro-expressions.
+
+    Args:
+        recipe: `spot`, filled: `modalities`, one that spots, and `face`.
+        source: a file, camera or stream.
+        checkpoint: brings the modality of that name with its recogniser; without one what is
+            spotted has no class.
+        replay, watch, opened: see `score_recording`.
+
+    Raises:
+        ConfigError: when the recipe names no modality, or several, or the checkpoint lacks it.
+    """
+    modalities = build_modalities(recipe)
+    if len(modalities) != 1:
+        raise ConfigError(
+            f"'modalities' names {len(modalities)} modalities; spotting takes one, such as "
+            "[micro_expression]."
+        )
+    (name,) = modalities
+    recognise = None
+    if checkpoint:
+        recognise = checkpoint.recognise()
+        if name not in recognise:
+            raise ConfigError(
+                f"{checkpoint.source} has no recogniser for '{name}': give another checkpoint, or "
+                "none."
+            )
+        modalities = {name: checkpoint.modalities()[name]}
+        recognise = {name: recognise[name]}
+    session, facts = _read(recipe, source, modalities, recognise, None, replay, watch, opened)
+    tracks = session.tracks()
+    return SessionResult(
+        source=facts.source,
+        duration_s=session.time_s,
+        mode=facts.mode,
+        tracks=tracks,
+        intervals=session.intervals(),
+        modality_quality=session.quality(),
+        provenance={
+            **_provenance(recipe, facts, checkpoint),
+            "learned_parts": dict(modalities[name].learned_parts()),
+        },
+        notes=[*facts.notes, *_seen(tracks)] + [NO_RECOGNISER] * (checkpoint is None),
+        fused=False,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of a recording once it was read."""
+
+    source: str
+    mode: Mode
+    notes: Sequence[str]
+    landmarks: str
+    recording: Mapping[str, Any]
+
+
+def _read(
+    recipe: DictConfig,
+    source: str | Path,
+    modalities: Mapping[str, Modality],
+    recognise: Mapping[str, Recognise] | None,
+    estimator: Estimator | None,
+    replay: bool,
+    watch: Watch | None,
+    opened: Callable[[Recording], None] | None,
+) -> tuple[_Session, _Facts]:
+    """Pass over a recording once."""
+    extractors = start(modalities, recognise)
     session = _Session()
     with (
         open_recording(source, replay=replay) as recording,
@@ -86,33 +190,20 @@ def score_recording(
             if watch:
                 watch(session.frames, session.time_s, reading)
         info, notes, generation = recording.info, list(recording.notes), faces.generation
-    tracks, intervals = session.tracks(), session.intervals()
-    notes += _seen(tracks)
-    if events:
-        notes += event_notes(events, session.time_s)
-    score = protocol.score({**tracks, **intervals}, session.estimates, events) if events else None
-    return SessionResult(
-        source=info.source,
-        duration_s=session.time_s,
-        mode="live" if info.kind != "file" else "replay" if replay else "offline causal",
-        tracks=tracks,
-        intervals=intervals,
-        estimates=session.estimates,
-        target=checkpoint.target if checkpoint else None,
-        modality_quality=session.quality(),
-        events=events,
-        score=score,
-        provenance={
-            "recording": _recording_facts(recording),
-            "face_landmarks": generation,
-            "checkpoint": checkpoint.provenance() if checkpoint else None,
-            "configuration": OmegaConf.to_container(recipe, resolve=True),
-            "versions": package_versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "refined_with_hindsight": False,
-        },
-        notes=notes,
-    )
+    mode: Mode = "live" if info.kind != "file" else "replay" if replay else "offline causal"
+    return session, _Facts(info.source, mode, notes, generation, _recording_facts(recording))
+
+
+def _provenance(recipe: DictConfig, facts: _Facts, checkpoint: Checkpoint | None) -> dict[str, Any]:
+    return {
+        "recording": facts.recording,
+        "face_landmarks": facts.landmarks,
+        "checkpoint": checkpoint.provenance() if checkpoint else None,
+        "configuration": OmegaConf.to_container(recipe, resolve=True),
+        "versions": package_versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "refined_with_hindsight": False,
+    }
 
 
 def build_modalities(recipe: DictConfig) -> dict[str, Modality]:

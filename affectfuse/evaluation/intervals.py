@@ -29,6 +29,18 @@ class SpottingCounts:
         )
 
     @property
+    def precision(self) -> float:
+        """Share of the found that are there; NaN when nothing was found."""
+        found = self.true_positives + self.false_positives
+        return self.true_positives / found if found else math.nan
+
+    @property
+    def recall(self) -> float:
+        """Share of what is there that was found; NaN when nothing is there."""
+        there = self.true_positives + self.false_negatives
+        return self.true_positives / there if there else math.nan
+
+    @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall; NaN when there was nothing to find or found."""
         total = 2 * self.true_positives + self.false_positives + self.false_negatives

@@ -104,3 +104,7 @@ class Modality(ABC):
     def clip_steps(self) -> Sequence[Mapping[str, Any]]:
         """Return how its clips are made: the steps in order, each with its parameters."""
         return ()
+
+    def learned_parts(self) -> Mapping[str, str]:
+        """Return what in the extractor was learned, by name, and on what; not the recogniser."""
+        return {}

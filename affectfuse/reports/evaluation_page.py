@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,7 +48,14 @@ def render_evaluation(result: HeartRateEvaluation) -> str:
     )
 
 
-def synthetic_warning(result: HeartRateEvaluation) -> str:
+class _Evaluated(Protocol):
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def provenance(self) -> Mapping[str, Any]: ...
+
+
+def synthetic_warning(result: _Evaluated) -> str:
     """Return what every output must say first of a synthetic data set, else nothing."""
     provenance = str(result.provenance.get("dataset_provenance", ""))
     if "synthetic" not in f"{result.dataset} {provenance}".lower():

@@ -18,9 +18,11 @@ __all__ = [
     "HEART_RATE",
     "MICRO_EXPRESSION",
     "NO_CHECKPOINT",
+    "NO_RECOGNISER",
     "SCHEMA_VERSION",
     "SYNTHETIC",
     "SYNTHETIC_ONLY",
+    "Mode",
     "SessionResult",
     "coverage",
     "has_evidence",
@@ -44,10 +46,20 @@ SYNTHETIC_ONLY = (
     "The model behind the fused estimate was trained on synthetic recordings only. "
     "It has seen no real person: its estimates show how the software works, not how anyone felt."
 )
+SPOTTED_BY_SYNTHETIC = (
+    "What spots the expressions, or names them, was trained on synthetic recordings only. It has "
+    "seen no real person: what it finds shows how the software works, not what anyone felt."
+)
+NO_RECOGNISER = (
+    "no checkpoint was given, so what is spotted has no class: give --checkpoint FILE, or "
+    "--checkpoint demo for the embedded one"
+)
 NO_CHECKPOINT = (
     "no checkpoint was given, so there is no fused estimate: give --checkpoint FILE, or "
     "--checkpoint demo for the embedded one"
 )
+
+Mode = Literal["live", "replay", "offline causal"]
 
 _CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/?#\s]*@", re.IGNORECASE)
 
@@ -71,11 +83,12 @@ class SessionResult:
         provenance: facts by name. `checkpoint`, when one was used, says in `trained_on` the
             `dataset` of the fused model, and of each of its `recognisers`.
         notes: what a reader should know.
+        fused: whether a fused estimate was asked for, or expressions spotted only.
     """
 
     source: str
     duration_s: float
-    mode: Literal["live", "replay", "offline causal"]
+    mode: Mode
     tracks: Mapping[str, Track]
     intervals: Mapping[str, IntervalTrack] = field(default_factory=dict)
     estimates: Sequence[Estimate] = ()
@@ -85,6 +98,7 @@ class SessionResult:
     score: SessionScore | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    fused: bool = True
 
 
 def public(value: Any) -> Any:
@@ -121,6 +135,11 @@ def has_evidence(estimate: Estimate) -> bool:
 def warnings(result: SessionResult) -> list[str]:
     """Return what every output of the session must say first."""
     checkpoint = result.provenance.get("checkpoint") or {}
+    if not result.fused:
+        recognisers = (checkpoint.get("trained_on") or {}).get("recognisers") or {}
+        seen = [str(r.get("provenance", "")) for r in recognisers.values()]
+        seen += (result.provenance.get("learned_parts") or {}).values()
+        return [SPOTTED_BY_SYNTHETIC] if any(SYNTHETIC in s.lower() for s in seen) else []
     trained_on = checkpoint.get("trained_on") or {}
     trained = [trained_on, *(trained_on.get("recognisers") or {}).values()]
     return [SYNTHETIC_ONLY] if all(t.get("dataset") == SYNTHETIC for t in trained) else []
@@ -141,7 +160,8 @@ def interval_tracks(result: SessionResult) -> list[IntervalTrack]:
 
 def session_notes(result: SessionResult) -> list[str]:
     """Return the session's notes, once each, with that on a missing checkpoint."""
-    notes = [*result.notes] + [NO_CHECKPOINT] * (result.target is None)
+    without = result.fused and result.target is None
+    notes = [*result.notes] + [NO_CHECKPOINT] * without
     return list(dict.fromkeys(public(notes)))
 
 

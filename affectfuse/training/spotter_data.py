@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ __all__ = ["MotionTrace", "WindowSampler", "trace_motion"]
 
 KINDS = (MICRO, MACRO)
 _CHANNELS = 2 * len(REGIONS)
-_HEAT_S = 0.05  # sd of how near to the expected offset a step must be to tell of it
+_HEAT_S, _HEAT_FALL = 0.05, 0.05  # sd of how near to the offset a step must be, by its fall
 _NEAR = 0.3  # heat from which a step is asked for the times
 _FREE_S = 0.25  # least distance of a planted expression from others
 
@@ -94,6 +94,7 @@ class WindowSampler:
 
     An expression's pattern (which regions move where) is measured at its apex; planted, it gets a
     strength, a course and a duration of its own, so that many are seen at few recordings' cost.
+    Half of the windows are the sum of two, so that a smile of one goes with a blink of the other.
     Faces are mirrored, noise is added, and lasting changes of posture, which are no expressions,
     are planted too.
 
@@ -127,11 +128,9 @@ class WindowSampler:
 
     def _window(self) -> tuple[Array, Array, Array]:
         rng = self._rng
-        trace = self._traces[rng.choice(len(self._traces), p=self._shares)]
-        start = int(rng.integers(len(trace.times_s) - self._length))
-        part = slice(start, start + self._length)
-        times_s, signals = trace.times_s[part], trace.signals[part].copy()
-        truth = list(trace.truth)
+        times_s, signals, scale, truth = self._cut()
+        if rng.random() < 0.5:
+            self._mix(times_s, signals, truth)
         moved = np.zeros((self._length, _CHANNELS))
         for _ in range(rng.poisson(self._planted)):
             planted = self._plant(times_s, truth)
@@ -139,15 +138,38 @@ class WindowSampler:
                 truth.append(planted[0])
                 moved += planted[1]
         if rng.random() < 0.5:
-            at_s = rng.uniform(times_s[0], times_s[-1])
-            moved += self._posture(times_s, at_s)
-        signals[:, :_CHANNELS] += high_pass(moved) / trace.scale[part]
+            moved += self._posture(times_s, rng.uniform(times_s[0], times_s[-1]))
+        signals[:, :_CHANNELS] += high_pass(moved) / scale
         signals[:, :_CHANNELS] += rng.normal(size=moved.shape) * rng.uniform(0.0, 0.6)
         signals[:, _CHANNELS + 2] += rng.normal() * 0.25
         if rng.random() < 0.5:
             signals[:, :_CHANNELS] = signals[:, _MIRROR] * _SIGNS
         kinds, told = targets(times_s, truth)
         return compress(signals).T, kinds, told
+
+    def _cut(self) -> tuple[Array, Array, Array, list[Interval]]:
+        """Return times, signals, noise and expressions of a window, free to be changed."""
+        trace = self._traces[self._rng.choice(len(self._traces), p=self._shares)]
+        start = int(self._rng.integers(len(trace.times_s) - self._length))
+        part = slice(start, start + self._length)
+        times_s = trace.times_s[part]
+        near = [i for i in trace.truth if i.offset_s > times_s[0] and i.onset_s < times_s[-1]]
+        return times_s, trace.signals[part].copy(), trace.scale[part], near
+
+    def _mix(self, times_s: Array, signals: Array, truth: list[Interval]) -> None:
+        """Add a second window to the first, unless their expressions overlap."""
+        other_times_s, other, _, there = self._cut()
+        later_s = times_s[0] - other_times_s[0]
+        moved = [
+            replace(i, onset_s=i.onset_s + later_s, apex_s=i.apex_s + later_s,
+                    offset_s=i.offset_s + later_s)
+            for i in there
+        ]  # fmt: skip
+        if not all(_apart(one, two) for one in moved for two in truth):
+            return
+        truth += moved
+        signals[:, :_CHANNELS] += other[:, :_CHANNELS]
+        signals[:, _CHANNELS:] = np.maximum(signals[:, _CHANNELS:], other[:, _CHANNELS:])
 
     def _strength_and_pattern(self, percent: float) -> Array:
         rng = self._rng
@@ -170,11 +192,8 @@ class WindowSampler:
         room_s = times_s[-1] - times_s[0] - duration_s
         onset_s = times_s[0] + rng.uniform(0.0, max(room_s, 0.0))
         offset_s = onset_s + duration_s
-        free = all(
-            offset_s + _FREE_S < other.onset_s or onset_s - _FREE_S > other.offset_s
-            for other in truth
-        )
-        if room_s <= 0 or not free:
+        wanted = Interval(onset_s, offset_s, MICRO if micro else MACRO)
+        if room_s <= 0 or not all(_apart(wanted, other) for other in truth):
             return None
         held = rng.uniform(0.0, 0.4) * (rng.random() < 0.4)
         rise = rng.uniform(0.3, 0.65) * (1.0 - held)
@@ -182,12 +201,15 @@ class WindowSampler:
         up = _smooth((times_s - onset_s) / (rise * duration_s))
         down = _smooth((offset_s - times_s) / ((1.0 - held - rise) * duration_s))
         course = np.minimum(up, down)
-        interval = Interval(onset_s, offset_s, MICRO if micro else MACRO, apex_s)
-        return interval, course[:, None] * self._strength_and_pattern(percent)
+        return replace(wanted, apex_s=apex_s), course[:, None] * self._strength_and_pattern(percent)
 
     def _posture(self, times_s: Array, at_s: float) -> Array:
         change = _smooth((times_s - at_s) / self._rng.uniform(0.1, 1.0))
         return change[:, None] * self._strength_and_pattern(self._rng.uniform(1.0, 8.0))
+
+
+def _apart(one: Interval, other: Interval) -> bool:
+    return one.offset_s + _FREE_S < other.onset_s or one.onset_s - _FREE_S > other.offset_s
 
 
 def _smooth(share: Array) -> Array:
@@ -217,11 +239,11 @@ def targets(times_s: Array, truth: Sequence[Interval]) -> tuple[Array, Array]:
     heat = np.zeros((len(KINDS), len(times_s)))
     told = np.full((3, len(times_s)), np.nan)
     counted = np.ones(len(times_s), bool)
-    far_s = 6.0 * _HEAT_S
     for interval in truth:
-        if not anchors[0] - far_s < interval.offset_s < anchors[-1] + far_s:
+        sd_s = _HEAT_S + _HEAT_FALL * (interval.offset_s - interval.apex_s)
+        near = np.exp(-0.5 * ((anchors - interval.offset_s) / sd_s) ** 2)
+        if near.max() < 1e-6:
             continue
-        near = np.exp(-0.5 * ((anchors - interval.offset_s) / _HEAT_S) ** 2)
         if interval.onset_s < times_s[0] + 0.1 and interval.offset_s > times_s[0]:
             counted &= near < 0.01
             continue

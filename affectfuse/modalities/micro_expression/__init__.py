@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from affectfuse.containers import Interval, Target
@@ -17,10 +17,11 @@ from affectfuse.modalities.micro_expression.clip_settings import (
 )
 from affectfuse.modalities.micro_expression.clips import CLIP_CHANNELS, ClipCutter
 from affectfuse.modalities.micro_expression.extractor import MicroExpressionExtractor
-from affectfuse.modalities.micro_expression.motion import MotionMeter
+from affectfuse.modalities.micro_expression.motion import MotionMeter, MotionReader
 from affectfuse.modalities.micro_expression.spotters import (
     SpotterName,
     build_spotter,
+    learned_on,
     spotter_latency_s,
 )
 from affectfuse.modalities.micro_expression.summary import RECOGNISER_DIM, WindowSummary
@@ -166,8 +167,7 @@ class MicroExpression(Modality):
         self, recognise: Recognise | None = None, annotations: Sequence[Interval] | None = None
     ) -> Extractor:
         return MicroExpressionExtractor(
-            aligner=FaceAligner(self._crop_size_px, self._smoothing_s),
-            meter=MotionMeter(self._flow),
+            motion=self.motion_reader(),
             spotter=build_spotter(
                 self._spotter, self._threshold, self._micro_longest_s, self._spotter_weights
             ),
@@ -177,6 +177,16 @@ class MicroExpression(Modality):
             recognise=recognise,
             annotations=annotations,
         )
+
+    def motion_reader(self) -> MotionReader:
+        """Return what measures facial motion in the extractor, for one recording."""
+        return MotionReader(
+            FaceAligner(self._crop_size_px, self._smoothing_s), MotionMeter(self._flow)
+        )
+
+    def learned_parts(self) -> Mapping[str, str]:
+        seen = learned_on(self._spotter, self._spotter_weights)
+        return {"spotter": seen} if seen else {}
 
     def encoder(self) -> nn.Module:
         from affectfuse.modalities.micro_expression.encoder import SummaryEncoder

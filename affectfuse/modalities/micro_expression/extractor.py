@@ -20,15 +20,14 @@ from affectfuse.containers import (
 )
 from affectfuse.modalities.base import Extractor, Recognise
 from affectfuse.modalities.micro_expression.clips import ClipCutter, thumbnail_jpeg
-from affectfuse.modalities.micro_expression.motion import MotionMeter
+from affectfuse.modalities.micro_expression.motion import LONGEST_STEP_S, MotionReader
 from affectfuse.modalities.micro_expression.spotter import BLINK, MACRO, MICRO, Spotter
 from affectfuse.modalities.micro_expression.summary import WindowSummary
-from affectfuse.recording.alignment import AlignedFace, FaceAligner
+from affectfuse.recording.alignment import AlignedFace
 
 __all__ = ["MicroExpressionExtractor"]
 
 _KEPT_S = 2.5  # the longest micro-expression, the time to decide on it, and some context
-_LONGEST_STEP_S = 0.5  # frames farther apart than this leave time unwatched
 
 
 class MicroExpressionExtractor(Extractor):
@@ -41,8 +40,7 @@ class MicroExpressionExtractor(Extractor):
     def __init__(
         self,
         *,
-        aligner: FaceAligner,
-        meter: MotionMeter,
+        motion: MotionReader,
         spotter: Spotter,
         cutter: ClipCutter,
         summary: WindowSummary,
@@ -50,8 +48,7 @@ class MicroExpressionExtractor(Extractor):
         recognise: Recognise | None,
         annotations: Sequence[Interval] | None,
     ) -> None:
-        self._aligner = aligner
-        self._meter = meter
+        self._motion = motion
         self._spotter = spotter
         self._cutter = cutter
         self._summary = summary
@@ -71,15 +68,13 @@ class MicroExpressionExtractor(Extractor):
             return
         time_s = observation.time_s
         step_s, self._before_s = time_s - self._before_s, time_s
-        aligned = self._aligner.align(observation)
-        if step_s > _LONGEST_STEP_S or aligned is None:
-            self._meter.reset()
-        if aligned is not None:
+        read = self._motion.push(observation)
+        if read is not None:
+            aligned, motion = read
             self._watched = True
             self._faces.append(aligned)
-            motion = self._meter.measure(aligned)
             self._regions.append(motion.regions)
-            if step_s <= _LONGEST_STEP_S:
+            if step_s <= LONGEST_STEP_S:
                 self._summary.watch(step_s * aligned.face.visibility)
             for interval in self._spotter.push(motion):
                 yield from self._spotted(interval)
@@ -119,6 +114,7 @@ class MicroExpressionExtractor(Extractor):
             best = int(np.argmax(probabilities))
             by_class = zip(self._classes, probabilities, strict=True)
             values = dict(interval.values) | {f"p_{name}": float(p) for name, p in by_class}
+            values["p_micro_expression"] = interval.confidence
             interval = replace(
                 interval,
                 label=self._classes[best],

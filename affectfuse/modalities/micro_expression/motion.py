@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from affectfuse.containers import Array
-from affectfuse.recording.alignment import AlignedFace
+from affectfuse.containers import Array, Frame
+from affectfuse.recording.alignment import AlignedFace, FaceAligner
 from affectfuse.recording.landmarks import LEFT_CHEEK, NOSE_BRIDGE, RIGHT_CHEEK
 from affectfuse.signals.flow import FlowName, fit_rigid, flow_method, rigid_basis, sample_field
 
-__all__ = ["ANCHORS", "REGIONS", "FacialMotion", "MotionMeter"]
+__all__ = ["ANCHORS", "LONGEST_STEP_S", "REGIONS", "FacialMotion", "MotionMeter", "MotionReader"]
+
+LONGEST_STEP_S = 0.5
+"""Between frames farther apart than this the face was not watched: its motion starts anew."""
 
 REGIONS: dict[str, tuple[int, ...]] = {
     "right_inner_brow": (107, 66, 55, 108),
@@ -141,6 +144,28 @@ class MotionMeter:
             return 0.0
         moved = np.sqrt(np.mean(np.sum((now - before[1]) ** 2, axis=1)))
         return float(moved / unit / (aligned.time_s - before[0]))
+
+
+class MotionReader:
+    """Aligns the face in each frame and measures its motion.
+
+    Args:
+        aligner: of faces.
+        meter: of their motion.
+    """
+
+    def __init__(self, aligner: FaceAligner, meter: MotionMeter) -> None:
+        self._aligner = aligner
+        self._meter = meter
+        self._before_s = -np.inf
+
+    def push(self, frame: Frame) -> tuple[AlignedFace, FacialMotion] | None:
+        """Return the aligned face and its motion, or None where there is no face."""
+        step_s, self._before_s = frame.time_s - self._before_s, frame.time_s
+        aligned = self._aligner.align(frame)
+        if step_s > LONGEST_STEP_S or aligned is None:
+            self._meter.reset()
+        return None if aligned is None else (aligned, self._meter.measure(aligned))
 
 
 def eye_opening(landmarks: Array) -> float:

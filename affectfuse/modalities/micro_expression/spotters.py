@@ -10,7 +10,7 @@ from affectfuse.modalities.micro_expression.pulse_spotter import PulseSpotter
 from affectfuse.modalities.micro_expression.spotter import Spotter
 from affectfuse.modalities.micro_expression.spotter_inference import load_spotter
 
-__all__ = ["SPOTTERS", "SpotterName", "build_spotter", "spotter_latency_s"]
+__all__ = ["SPOTTERS", "SpotterName", "build_spotter", "learned_on", "spotter_latency_s"]
 
 SpotterName = Literal["learned", "pulse"]
 SPOTTERS: dict[SpotterName, type[Spotter]] = {"learned": LearnedSpotter, "pulse": PulseSpotter}
@@ -54,3 +54,14 @@ def build_spotter(
             f"{MICRO_LONGEST_S}; use that, or spotter 'pulse'"
         )
     return LearnedSpotter(load_spotter(None if weights is None else Path(weights)), threshold)
+
+
+def learned_on(name: SpotterName, weights: str | None) -> str:
+    """Return what a spotter was trained on; empty where it has learned nothing.
+
+    Raises:
+        CheckpointError: when the weights cannot be read.
+    """
+    if name != "learned":
+        return ""
+    return str(load_spotter(None if weights is None else Path(weights)).provenance["trained_on"])

@@ -1,4 +1,4 @@
-"""The spotter on motion signals made by hand."""
+"""The signal-based spotter on motion made by hand."""
 
 from __future__ import annotations
 
@@ -6,63 +6,28 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 import pytest
+from modalities.micro_expression.motions import (
+    BROWS,
+    NAMES,
+    OPEN,
+    SMILE,
+    labels,
+    motions,
+    pattern,
+    pulse,
+    times,
+)
+from modalities.micro_expression.motions import spot as run
 
 from affectfuse.containers import Array, Interval
 from affectfuse.modalities.micro_expression.blinks import BlinkSpotter
-from affectfuse.modalities.micro_expression.motion import REGIONS, FacialMotion
+from affectfuse.modalities.micro_expression.motion import FacialMotion
 from affectfuse.modalities.micro_expression.pulse_spotter import PulseSpotter
 from affectfuse.modalities.micro_expression.spotter import BLINK, MACRO, MICRO
 
-NAMES = list(REGIONS)
-SMILE = {"right_lip_corner": (-1, -1), "left_lip_corner": (1, -1), "right_cheek": (0, -0.5)}
-BROWS = {name: (0, -1) for name in NAMES if "brow" in name}
-OPEN = 0.3
-
-
-def pattern(regions: dict[str, tuple[float, float]]) -> Array:
-    moved = np.zeros((len(NAMES), 2))
-    for name, direction in regions.items():
-        moved[NAMES.index(name)] = direction
-    return moved
-
-
-def pulse(t: Array, onset: float, apex: float, offset: float) -> Array:
-    share = np.minimum((t - onset) / (apex - onset), (offset - t) / (offset - apex))
-    return 0.5 - 0.5 * np.cos(np.pi * np.clip(share, 0, 1))
-
-
-def times(duration_s: float = 20.0, rate_hz: float = 30.0) -> Array:
-    return np.arange(round(duration_s * rate_hz)) / rate_hz
-
-
-def motions(
-    t: Array,
-    moved: Array,
-    *,
-    eyes: Array | float = OPEN,
-    head: Array | float = 0.1,
-    noise: float = 0.12,
-    seed: int = 0,
-) -> list[FacialMotion]:
-    rng = np.random.default_rng(seed)
-    moved = moved + rng.normal(0, noise, (len(t), len(NAMES), 2))
-    eyes = np.broadcast_to(eyes, t.shape) + rng.normal(0, 0.004, t.shape)
-    head = np.broadcast_to(head, t.shape)
-    return [
-        FacialMotion(float(t[i]), moved[i], float(head[i]), float(eyes[i]), i == 0)
-        for i in range(len(t))
-    ]
-
 
 def spot(stream: Iterable[FacialMotion]) -> list[tuple[Interval, float]]:
-    spotter, found = PulseSpotter(1.5, 0.5), []
-    for motion in stream:
-        found += [(interval, motion.time_s) for interval in spotter.push(motion)]
-    return found + [(interval, np.inf) for interval in spotter.flush()]
-
-
-def labels(found: list[tuple[Interval, float]]) -> list[str]:
-    return [interval.label for interval, _ in found]
+    return run(PulseSpotter(1.5, 0.5), stream)
 
 
 @pytest.mark.parametrize("rate_hz", [25.0, 30.0, 60.0])
@@ -90,6 +55,7 @@ def test_a_longer_pulse_is_a_macro_expression() -> None:
         course = 6 * pulse(t, 9, 9 + 0.4 * duration, 9 + duration)
         found = spot(motions(t, course[:, None, None] * pattern(SMILE)))
         assert labels(found) == [MACRO]
+        assert found[0][1] - found[0][0].offset_s <= PulseSpotter.latency_s
         interval = found[0][0]
         assert interval.onset_s == pytest.approx(9, abs=0.2 * duration)
         assert interval.duration_s == pytest.approx(duration, rel=0.3)
