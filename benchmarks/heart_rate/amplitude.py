@@ -1,18 +1,19 @@
 """Drops of the pulse's amplitude, planted in rendered video, found across steps of the light.
 
-    python benchmarks/heart_rate/amplitude.py [--tuning]
+    python benchmarks/heart_rate/amplitude.py [--seed 91]
 
 Each session has one step of the light, down by 15 % or up from there. In two of three the pulse
 falls by 20 %, twice, for 14 s; in the third it does not. What is read is `pulse_amplitude_percent`,
 as `score` gives it. A drop is found when within it, or 8 s after, the median of three readings is
-below 0.86 of the median of those from 30 to 10 s before. Rule and reader were settled on the
-sessions of --tuning. AUROC: readings during a drop over those before, against the same where none
-was planted.
+below 0.86 of the median of those from 30 to 10 s before. That rule was made on the sessions of seed
+71, the reader settled on those of 71 and 81; the others were not looked at. AUROC: readings during
+a drop over those before, against the same where none was planted.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +30,7 @@ DURATION_S = 72.0
 DROP_PERCENT, DROP_S, DROP_FROM_S = 20.0, 14.0, (18.0, 48.0)
 LIGHT_PERCENT = 15.0
 ALARM, LATE_S = 0.86, 8.0
-WINDOW_S, DELAY_S = 8.0, 3.4
+WINDOW_S, DELAY_S = 10.0, 3.4
 """Of a reading, and how long before its time its window ends."""
 
 
@@ -62,6 +63,8 @@ def ratio_at(track: Track, onset_s: float) -> float:
     starts_s = ends_s - WINDOW_S
     during = values[(starts_s >= onset_s + 1.0) & (ends_s <= onset_s + DROP_S - 1.0)]
     before = values[(starts_s >= onset_s - 20.0) & (ends_s <= onset_s)]
+    if not np.isfinite(during).any() or not np.isfinite(before).any():
+        return math.nan
     return float(np.nanmedian(during) / np.nanmedian(before))
 
 
@@ -83,7 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--tuning", action="store_true", help="the sessions the rule was made on")
+    parser.add_argument("--seed", type=int, default=91)
     parser.add_argument("--sessions", type=int, default=6)
     arguments = parser.parse_args()
     ratios: dict[bool, list[float]] = {False: [], True: []}
@@ -91,7 +94,7 @@ def main() -> None:
     scales: list[float] = []
     print("session  known  read/planted: median, sd of log   ratios in and before   alarms")
     for number in range(1, arguments.sessions + 1):
-        script, onsets_s = planned(71 if arguments.tuning else 81, number)
+        script, onsets_s = planned(arguments.seed, number)
         track = tracks_of(rendered(script))["pulse_amplitude_percent"]
         with_drops = bool(script.pulse_steps)
         here = [ratio_at(track, onset_s) for onset_s in onsets_s]
@@ -113,8 +116,9 @@ def main() -> None:
         )
     minutes = arguments.sessions * DURATION_S / 60.0
     print(f"drops {drops}: found {hits}, missed {drops - hits}; false {false} in {minutes:.1f} min")
-    area = auroc(-np.array(ratios[True]), -np.array(ratios[False]))
-    print(f"drop told from none, AUROC {area:.2f} ({len(ratios[True])} and {len(ratios[False])})")
+    known = {falls: [ratio for ratio in found if ratio > 0.0] for falls, found in ratios.items()}
+    area = auroc(-np.array(known[True]), -np.array(known[False]))
+    print(f"drop told from none, AUROC {area:.2f} ({len(known[True])} and {len(known[False])})")
     print(f"read/planted, over sessions: {min(scales):.2f} to {max(scales):.2f}")
 
 

@@ -17,12 +17,12 @@ from affectfuse.signals.respiration import RATE_HZ, TRUSTED, modulation, respira
 __all__ = ["Physiology", "Settled"]
 
 BEATS_WINDOW_S = 13.0
-AMPLITUDE_WINDOW_S = 8.0
+AMPLITUDE_WINDOW_S = 10.0
 VARIABILITY_EVERY = 5
 
 _MOST_MOTION = 0.05
 _MOST_ERROR = 0.25
-_FAIR_BEAT, _GOOD_BEAT = 0.3, 0.5
+_GOOD_BEAT = 0.5
 
 
 class Physiology:
@@ -31,7 +31,7 @@ class Physiology:
     Tracks: `beat_interval_ms` (each beat once, 1.3 s after its sample settled); `rmssd_ms`,
     `sdnn_ms` and `lf_hf` over the last `variability_s`, every fifth tick;
     `respiration_rate_per_min` over the last `respiration_s`; `pulse_amplitude_percent` over the
-    last 8 s, NaN while the head moves by more than 0.05 interocular distances (standard deviation).
+    last 10 s, NaN while the head moves by more (standard deviation) than 0.05 interocular distances.
     A reading that is not known is NaN, and its note says why; so it is when the computation of one
     of them fails, which leaves the others alone. It holds 13 s of samples and the beats of the
     longer of the two spans, whatever the length of the recording.
@@ -158,10 +158,10 @@ class Physiology:
             start_s = window.start / self._rate_hz
             beats = self._beats.since(start_s - 2.0)
             beat_s = np.array([beat.time_s for beat in beats]) - start_s
-            fair = [math.isfinite(b.interval_s) and b.quality >= _FAIR_BEAT for b in beats]
+            good = [math.isfinite(b.interval_s) and b.quality >= _GOOD_BEAT for b in beats]
             colours = np.where(weights[:, None] > 0.0, window.colours, np.nan)
             value, error = self._amplitudes.read(
-                colours, channels, self._rate_hz, beat_s, np.array(fair, dtype=bool)
+                colours, channels, self._rate_hz, beat_s, np.array(good, dtype=bool)
             )
             if not error <= _MOST_ERROR * value:
                 value, note = math.nan, "the pulse is too weak to read its amplitude"
