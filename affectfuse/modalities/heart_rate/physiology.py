@@ -31,7 +31,7 @@ class Physiology:
     Tracks: `beat_interval_ms` (each beat once, 1.3 s after its sample settled); `rmssd_ms`,
     `sdnn_ms` and `lf_hf` over the last `variability_s`, every fifth tick;
     `respiration_rate_per_min` over the last `respiration_s`; `pulse_amplitude_percent` over the
-    last 10 s, NaN while the head moves by more (standard deviation) than 0.05 interocular distances.
+    last 10 s, NaN while the head moves by more (sd) than 0.05 interocular distances.
     A reading that is not known is NaN, and its note says why; so it is when the computation of one
     of them fails, which leaves the others alone. It holds 13 s of samples and the beats of the
     longer of the two spans, whatever the length of the recording.
