@@ -54,9 +54,9 @@ class SpotterSettings:
     threads: int
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "width"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name, least in {"steps": 20, "batch_size": 1, "width": 1}.items():
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
         if not self.window_s >= 4.0:
             raise ValueError(f"window_s is {self.window_s}; a window must hold at least 4 s.")
 

@@ -33,6 +33,7 @@ _MEAN_STEPS = 2  # times are averaged over so many steps around it
 _KEPT_S = 5.0
 _KINDS = (MICRO, MACRO)
 _LEAST_SHARE = 0.02
+_LEAST_RETURN = 0.25  # of a long rise; a face that does not come back has changed its posture
 _OVERLAP = 0.2  # of two overlapping expressions the one decided first stands
 
 
@@ -102,7 +103,9 @@ class LearnedSpotter(Spotter):
             if confidence < self._threshold[kind]:
                 continue
             interval = self._interval(kind, confidence, times_s, outputs, share)
-            if all(_overlap(interval, other) < _OVERLAP for other in self._found):
+            if interval is not None and not any(
+                _overlap(interval, other) > _OVERLAP for other in self._found
+            ):
                 self._found.append(interval)
                 yield interval
 
@@ -113,24 +116,28 @@ class LearnedSpotter(Spotter):
 
     def _interval(
         self, kind: str, confidence: float, times_s: Array, outputs: Array, share: Array
-    ) -> Interval:
+    ) -> Interval | None:
         near = slice(_PEAK_STEPS - _MEAN_STEPS, _PEAK_STEPS + _MEAN_STEPS + 1)
         mean = partial(np.average, weights=share[near])
         offset_s = float(mean(times_s[near] - DELAY_S + outputs[near, 3]))
         fall_s, rise_s = (float(mean(outputs[near, column])) for column in (4, 5))
         apex_s = offset_s - fall_s
         onset_s = apex_s - rise_s
-        values = {"displacement_iod_percent": self._displacement(onset_s, apex_s, offset_s)}
+        rise, fall = self._flanks(onset_s, apex_s, offset_s)
+        largest = max(float(rise @ rise), float(fall @ fall), 1e-9)
+        if kind == MACRO and float(rise @ fall) < _LEAST_RETURN * largest:
+            return None
+        displacement = float(np.hypot(*(0.5 * (rise + fall)).reshape(-1, 2).T).max())
+        values = {"displacement_iod_percent": displacement}
         return Interval(onset_s, offset_s, kind, apex_s, confidence, values)
 
-    def _displacement(self, onset_s: float, apex_s: float, offset_s: float) -> float:
-        """Return how far the region that moves farthest is at the apex from where it rests."""
+    def _flanks(self, onset_s: float, apex_s: float, offset_s: float) -> tuple[Array, Array]:
+        """Return how far each channel is at the apex from where it is at onset and at offset."""
         times_s = np.array([time_s for time_s, _ in self._rows])
-        onset, apex, offset = (
-            self._rows[int(np.abs(times_s - at_s).argmin())][1][:-2]
-            for at_s in (onset_s, apex_s, offset_s)
-        )
-        return float(np.hypot(*(apex - 0.5 * (onset + offset)).reshape(-1, 2).T).max())
+        rows = np.array([row[:-2] for _, row in self._rows])
+        nearest = (int(np.abs(times_s - at_s).argmin()) for at_s in (onset_s, apex_s, offset_s))
+        onset, apex, offset = (rows[max(i - 1, 0) : i + 2].mean(axis=0) for i in nearest)
+        return apex - onset, apex - offset
 
 
 def _overlap(one: Interval, other: Interval) -> float:
