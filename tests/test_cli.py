@@ -252,3 +252,40 @@ def test_cache_is_private_and_can_be_cleared(
     (cache / "face.png").touch()
     assert run("cache", "clear")[0] == 0
     assert not cache.exists()
+
+
+def test_spot_writes_what_it_found(run: Run, face_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, printed, err = run("spot", face_file, "--out", out, "--checkpoint", "demo")
+    assert code == 0, err
+    assert str(out / "spotted.html") in printed
+    assert "micro-expressions" in printed
+    assert sorted(path.name for path in out.iterdir()) == [
+        "spotted.csv",
+        "spotted.html",
+        "spotted.json",
+    ]
+    assert stat.S_IMODE(out.stat().st_mode) == 0o700
+    with (out / "spotted.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = json.loads((out / "spotted.json").read_text())
+    count = sum(found["intervals"][f"{kind}_expression"]["count"] for kind in ("micro", "macro"))
+    assert len(rows) == count
+    assert found["provenance"]["checkpoint"]["source"] == "demo"
+    assert any("synthetic" in warning for warning in found["warnings"])
+    page = (out / "spotted.html").read_text()
+    assert "timeline.csv" not in page
+    assert "never says that someone lies" in page
+    for row in rows:
+        assert float(row["onset_s"]) < float(row["apex_s"]) < float(row["offset_s"])
+        assert 0.0 < float(row["confidence"]) < 1.0
+
+
+def test_spot_says_what_it_lacks(run: Run, face_file: Path, tmp_path: Path) -> None:
+    code, _, err = run("spot", face_file, "--out", tmp_path / "out")
+    assert code == 0
+    assert "no checkpoint was given, so what is spotted has no class" in err
+    refused(run("spot", tmp_path / "none.mp4", "--out", tmp_path / "o"), "none.mp4")
+    refused(
+        run("spot", face_file, "modalities=[]", "--out", tmp_path / "o"), "names 0 modalities"
+    )
