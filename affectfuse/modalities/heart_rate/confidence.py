@@ -72,7 +72,8 @@ class Confidence:
 
     Fitted by `python benchmarks/heart_rate/fit_confidence.py` on rendered faces, the same with
     their pulse taken out, and simulated traces. Those without a pulse weigh eight times, so that
-    where there is one the middle of the scale is modest: docs/results.md has the figures.
+    where there is one the middle of the scale is modest: docs/results/heart_rate.md has the
+    figures.
     """
 
     def __init__(self) -> None:
