@@ -63,7 +63,7 @@ def crossval_table(result: CrossValidation) -> str:
     mean, high = result.chance
     lines = [
         f"{result.dataset}, {result.plan.protocol}, {result.folds} folds, seeds "
-        f"{', '.join(map(str, result.seeds))}; {result.parameters} learnt numbers",
+        f"{', '.join(map(str, result.seeds))}; {result.parameters:,} trained parameters",
         *_aligned(rows),
         "",
         *_aligned(classes),

@@ -18,6 +18,7 @@ from affectfuse.config import build
 from affectfuse.containers import Array
 from affectfuse.datasets.splits import Split, check_classes
 from affectfuse.modalities.base import Modality
+from affectfuse.modalities.recognition import ClosedForm
 from affectfuse.training.clips import ClipTable
 from affectfuse.training.fitting import deterministic, fit
 from affectfuse.training.folds import Examples, Learner
@@ -55,6 +56,7 @@ class ClipLearner(Learner):
     settings: RecogniserSettings
     side_by_side: int = 1
     examples: Examples = field(init=False)
+    seeded: bool = field(init=False)
     facts: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,6 +67,8 @@ class ClipLearner(Learner):
             Examples(self.classes, clips.keys, clips.subjects, clips.databases, clips.labels),
         )
         created = [self._create(name) for name in self._names()]
+        drawn = not all(isinstance(network, ClosedForm) for network in created)
+        object.__setattr__(self, "seeded", drawn)
         facts = {
             "clips": digest({"arrays": _content(clips.arrays), "keys": clips.keys.tolist(),
                              "labels": clips.labels.tolist(),

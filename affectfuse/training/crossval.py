@@ -141,7 +141,7 @@ def cross_validate(
         seconds,
         dict(sorted(labels.left_out.items())),
         {**dataset.skipped, **skipped},
-        _notes(recipe, groups),
+        _notes(recipe, groups, learner.seeded),
         {
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "dataset_provenance": dataset.provenance,
@@ -227,11 +227,13 @@ def _made(modality: Modality | None, items: Sequence[DatasetItem]) -> dict[str, 
     }
 
 
-def _notes(recipe: DictConfig, groups: Sequence[RecognitionGroup]) -> list[str]:
+def _notes(recipe: DictConfig, groups: Sequence[RecognitionGroup], seeded: bool) -> list[str]:
     notes = interval_notes(groups[0].subjects)
+    if not seeded:
+        notes.append("what is trained here is solved, not drawn: every seed gives the same")
     if recipe.permuted:
         notes.append("labels in random order: what is above chance here is a leak")
-    if len(recipe.seeds) < 3:
+    if seeded and len(recipe.seeds) < 3:
         notes.append("fewer than three seeds: their spread is not known")
     return notes
 

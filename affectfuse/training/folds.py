@@ -75,11 +75,13 @@ class Learner(ABC):
     Attributes:
         examples: all of them.
         side_by_side: how many folds it trains at once.
+        seeded: whether what comes out depends on the seed; if not, folds are trained once.
         facts: all that decides what comes out, but for folds and seed; what JSON can hold.
     """
 
     examples: Examples
     side_by_side: int
+    seeded: bool
     facts: Mapping[str, Any]
 
     @abstractmethod
@@ -148,7 +150,8 @@ def run_folds(
         for start in range(0, len(names), learner.side_by_side)
     ]
     tasks: list[Task] = []
-    for seed in seeds:
+    drawn = seeds if learner.seeded else seeds[:1]
+    for seed in drawn:
         for group in groups:
             splits = [folds[name] for name in group]
             facts = {"seed": seed, "splits": [asdict(s) for s in splits], **learner.facts}
@@ -159,15 +162,15 @@ def run_folds(
     for name, reason in failed.items():
         raise DatasetError(f"{name}: {reason}")
     examples = learner.examples
-    shape = (len(seeds), len(examples.labels), len(examples.classes))
+    shape = (len(drawn), len(examples.labels), len(examples.classes))
     probabilities = np.full(shape, np.nan)
     for (name, *_), (place, group) in zip(
-        tasks, [(i, g) for i in range(len(seeds)) for g in groups], strict=True
+        tasks, [(i, g) for i in range(len(drawn)) for g in groups], strict=True
     ):
         for number, fold in enumerate(group):
             rows = np.isin(examples.subjects, folds[fold].test)
             probabilities[place, rows] = found[name][str(number)]
-    return probabilities
+    return probabilities if learner.seeded else np.repeat(probabilities, len(seeds), axis=0)
 
 
 def _learn(learner: Learner, splits: Sequence[Split], seed: int) -> Extracted:

@@ -8,48 +8,32 @@ from torch.nn import functional
 
 from affectfuse.modalities.recognition import ClosedForm
 
-__all__ = ["FlowKernel", "centred_flow"]
+__all__ = ["FlowKernel", "blurred", "centred_flow", "flow_derivatives"]
 
-
-def centred_flow(images: Tensor, blur_px: float, step_px: int) -> Tensor:
-    """Return flow images (batch, 3, height, width) with their zero and scale set again.
-
-    Scaling to grey levels image by image lost both. Most of a face rests in a micro-expression, so
-    the median of u and v stands for no motion; the deviation of each channel becomes 1. Between,
-    the images are blurred by a Gaussian and every `step_px`-th pixel is taken.
-    """
-    flow = images.double()
-    median = flow[:, :2].flatten(2).quantile(0.5, dim=2)[..., None, None]
-    flow = torch.cat([flow[:, :2] - median, flow[:, 2:]], dim=1)
-    reach = max(1, int(4 * blur_px + 0.5))
-    offsets = torch.arange(-reach, reach + 1, dtype=flow.dtype)
-    weights = torch.exp(-0.5 * (offsets / blur_px) ** 2)
-    weights = weights / weights.sum()
-    planes = functional.pad(flow.flatten(0, 1)[:, None], [reach] * 4, mode="reflect")
-    planes = functional.conv2d(planes, weights.view(1, 1, 1, -1))
-    planes = functional.conv2d(planes, weights.view(1, 1, -1, 1))
-    flow = planes.view_as(flow)
-    flow = flow / flow.flatten(2).std(2, correction=0).clamp_min(1e-9)[..., None, None]
-    return flow[..., ::step_px, ::step_px]
+_FLOW_SIGNS = (-1.0, 1.0, 1.0)  # of u, v, strain in a mirror
+_DERIVATIVE_SIGNS = (1.0, -1.0, -1.0, 1.0)  # of u_x, u_y, v_x, v_y
 
 
 class FlowKernel(ClosedForm):
     """Class-weighted kernel ridge classification of flow images (batch, 3, height, width).
 
-    The kernel is Gaussian, of the distance to a clip averaged with that to its mirror image, so
-    that left and right count the same. Pixels weigh more the better they tell the training
-    classes apart: by a power of their between-class share of variance, smoothed over the face.
+    A clip is seen in two ways: as flow and strain whose zero and scale are set again, and as the
+    four derivatives of the flow, which head motion and a wrong zero leave as they are. Of each, a
+    Gaussian kernel of the distance to a clip is averaged with that to its mirror image, so that
+    left and right count the same; the two kernels are averaged. Pixels weigh more the better they
+    tell the training classes apart: by a power of their between-class share of variance.
 
     Reference: Saunders, Gammerman and Vovk 1998, "Ridge regression learning algorithm in dual
-    variables". Deviation: one-hot targets, and an inverse class frequency on the ridge.
+    variables", ICML. Deviations: one-hot targets, and a ridge divided by the class weight.
 
     Args:
-        clip_shape: (3, height, width).
+        clip_shape: (3, height, width); grey levels 0 to 255 of u, v and strain.
         n_classes: number of logits.
-        blur_px: deviation of the Gaussian blur.
+        blur_px: deviation of the Gaussian blur of the flow.
+        derivative_blur_px: of the flow before it is derived.
         step_px: every so many pixels one is taken.
         pixel_power: of the pixels' share of variance; 0: all weigh the same.
-        width: of the kernel, in median distances between training clips.
+        width: of the kernel: its exponent is so many squared distances in units of their median.
         ridge: of the regression.
         sharpness: factor from regressed targets to logits.
 
@@ -63,9 +47,10 @@ class FlowKernel(ClosedForm):
         clip_shape: tuple[int, ...],
         n_classes: int,
         blur_px: float = 1.0,
+        derivative_blur_px: float = 2.5,
         step_px: int = 2,
-        pixel_power: float = 0.6,
-        width: float = 1.0,
+        pixel_power: float = 0.75,
+        width: float = 2.0,
         ridge: float = 0.03,
         sharpness: float = 4.0,
     ) -> None:
@@ -74,56 +59,111 @@ class FlowKernel(ClosedForm):
             raise ValueError(
                 f"clips have the shape {clip_shape}; flow images are (3, height, width)"
             )
-        if not (blur_px > 0 and step_px >= 1 and width > 0 and ridge > 0 and sharpness > 0):
-            raise ValueError("blur_px, step_px, width, ridge and sharpness must be above 0")
+        above_zero = {
+            "blur_px": blur_px, "derivative_blur_px": derivative_blur_px, "step_px": step_px,
+            "width": width, "ridge": ridge, "sharpness": sharpness,
+        }  # fmt: skip
+        for name, value in above_zero.items():
+            if not value > 0:
+                raise ValueError(f"{name} is {value}; it must be above 0")
         self.n_classes = n_classes
-        self._blur_px, self._step_px, self._power = blur_px, step_px, pixel_power
-        self._width, self._ridge, self._sharpness = width, ridge, sharpness
-        self._spread = 0.5 * blur_px + 0.5
-        for name in ("pixel_weights", "known", "dual", "scale"):
-            self.register_buffer(name, torch.zeros(0, dtype=torch.float64))
+        self._blurs_px = blur_px, derivative_blur_px
+        self._step_px, self._power, self._width = step_px, pixel_power, width
+        self._ridge, self._sharpness = ridge, sharpness
+        self.dual: Tensor
+        self.register_buffer("dual", torch.zeros(0, n_classes, dtype=torch.float64))
+        for view in range(2):
+            for part in ("weights", "known", "scale"):
+                self.register_buffer(f"{part}_{view}", torch.zeros(0, dtype=torch.float64))
 
     def solve(self, clips: Tensor, labels: Tensor, class_weights: Tensor) -> None:
-        flow = centred_flow(clips, self._blur_px, self._step_px)
-        both, twice = torch.cat([flow, _mirrored(flow)]), torch.cat([labels, labels])
-        self.pixel_weights = self._pixel_weights(both, twice)
-        self.known = (flow * self.pixel_weights).flatten(1)
-        distances = torch.cdist(self.known, self.known).square()
-        self.scale = self._width / distances.quantile(0.5)
-        kernel = self._kernel(flow)
+        views = self._views(clips)
+        for view, (seen, signs) in enumerate(views):
+            weights = self._pixel_weights(torch.cat([seen, _mirrored(seen, signs)]), labels)
+            known = (seen * weights).flatten(1)
+            scale = self._width / torch.cdist(known, known).square().quantile(0.5)
+            for part, value in (("weights", weights), ("known", known), ("scale", scale)):
+                setattr(self, f"{part}_{view}", value)
         targets = functional.one_hot(labels, self.n_classes).double() - 1.0 / self.n_classes
         ridge = self._ridge / class_weights.double()[labels]
-        self.dual = torch.linalg.solve(kernel + torch.diag(ridge), targets)
+        self.dual = torch.linalg.solve(self._kernel(views) + torch.diag(ridge), targets)
 
     def forward(self, clips: Tensor) -> tuple[Tensor, Tensor]:
-        flow = centred_flow(clips, self._blur_px, self._step_px)
-        regressed = (self._kernel(flow) @ self.dual).float()
+        regressed = (self._kernel(self._views(clips)) @ self.dual).float()
         return regressed, self._sharpness * regressed
 
-    def _kernel(self, flow: Tensor) -> Tensor:
-        """Return the kernel between flow fields and the known ones, (batch, known)."""
-        parts = [
-            torch.exp(
-                -self.scale * torch.cdist((f * self.pixel_weights).flatten(1), self.known) ** 2
-            )
-            for f in (flow, _mirrored(flow))
-        ]
-        return 0.5 * (parts[0] + parts[1])
+    def _views(self, clips: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Return both views of the clips, and what a mirror does to their signs."""
+        step = self._step_px
+        flow = centred_flow(clips, self._blurs_px[0])[..., ::step, ::step]
+        slopes = flow_derivatives(clips, self._blurs_px[1])[..., ::step, ::step]
+        return [(flow, flow.new_tensor(_FLOW_SIGNS)), (slopes, flow.new_tensor(_DERIVATIVE_SIGNS))]
 
-    def _pixel_weights(self, flow: Tensor, labels: Tensor) -> Tensor:
-        mean = flow.mean(0)
-        total = (flow - mean).square().mean(0).clamp_min(1e-9)
-        of_classes = torch.stack([flow[labels == c].mean(0) for c in range(self.n_classes)])
-        share = (of_classes - mean).square().mean(0) / total
-        reach = 3
-        offsets = torch.arange(-reach, reach + 1, dtype=flow.dtype)
-        weights = torch.exp(-0.5 * (offsets / self._spread) ** 2)
-        weights = weights / weights.sum()
-        smooth = functional.pad(share[:, None], [reach] * 4, mode="reflect")
-        smooth = functional.conv2d(smooth, weights.view(1, 1, 1, -1))
-        smooth = functional.conv2d(smooth, weights.view(1, 1, -1, 1))[:, 0]
+    def _kernel(self, views: list[tuple[Tensor, Tensor]]) -> Tensor:
+        """Return the kernel between clips, given by their views, and the known ones, (batch,
+        known)."""
+        parts = []
+        for view, (seen, signs) in enumerate(views):
+            weights, known, scale = (
+                getattr(self, f"{part}_{view}") for part in ("weights", "known", "scale")
+            )
+            for either in (seen, _mirrored(seen, signs)):
+                distances = torch.cdist((either * weights).flatten(1), known)
+                parts.append(torch.exp(-scale * distances.square()))
+        return torch.stack(parts).mean(0)
+
+    def _pixel_weights(self, both: Tensor, labels: Tensor) -> Tensor:
+        """Return the weights (channel, height, width), from clips and then their mirror images."""
+        twice = torch.cat([labels, labels])
+        mean = both.mean(0)
+        of_classes = torch.stack([both[twice == c].mean(0) for c in range(self.n_classes)])
+        between = (of_classes - mean).square().mean(0)
+        share = between / (both - mean).square().mean(0).clamp_min(1e-9)
+        smooth = blurred(share[None], 1.0)[0]
         return (smooth / smooth.mean()) ** self._power
 
 
-def _mirrored(flow: Tensor) -> Tensor:
-    return flow.flip(-1) * flow.new_tensor([-1.0, 1.0, 1.0]).view(1, 3, 1, 1)
+def centred_flow(images: Tensor, blur_px: float) -> Tensor:
+    """Return flow images (batch, 3, height, width) with their zero and their scale set again.
+
+    Scaling to grey levels, image by image, lost both. Most of a face rests in a micro-expression,
+    so the median of u and of v stands for no motion; the deviation of each channel becomes 1.
+    """
+    flow = images.double()
+    still = flow[:, :2].flatten(2).quantile(0.5, dim=2)[..., None, None]
+    return _standardised(blurred(torch.cat([flow[:, :2] - still, flow[:, 2:]], dim=1), blur_px))
+
+
+def flow_derivatives(images: Tensor, blur_px: float) -> Tensor:
+    """Return u_x, u_y, v_x, v_y of blurred flow images, (batch, 4, height, width), deviation 1."""
+    flow = blurred(images[:, :2].double(), blur_px)
+    down, right = torch.gradient(flow, dim=(2, 3))
+    return _standardised(torch.stack([right[:, 0], down[:, 0], right[:, 1], down[:, 1]], dim=1))
+
+
+def blurred(planes: Tensor, blur_px: float) -> Tensor:
+    """Return planes (batch, channel, height, width) blurred by a Gaussian, mirrored at edges."""
+    down, right = (_blur_matrix(size, blur_px).to(planes) for size in planes.shape[-2:])
+    return down @ planes @ right.mT
+
+
+def _blur_matrix(size: int, blur_px: float) -> Tensor:
+    """Return (size, size): each row the weights of a line's pixels in one blurred pixel."""
+    reach = int(4 * blur_px + 0.5)
+    offsets = torch.arange(-reach, reach + 1)
+    weights = torch.exp(-0.5 * (offsets / blur_px).square()).double()
+    weights = weights / weights.sum()
+    period = max(2 * size - 2, 1)
+    at = (torch.arange(size)[:, None] + offsets) % period
+    at = torch.where(at < size, at, period - at)
+    return torch.zeros(size, size, dtype=weights.dtype).scatter_add_(
+        1, at, weights.expand(size, -1)
+    )
+
+
+def _standardised(planes: Tensor) -> Tensor:
+    return planes / planes.flatten(2).std(2, correction=0).clamp_min(1e-9)[..., None, None]
+
+
+def _mirrored(planes: Tensor, signs: Tensor) -> Tensor:
+    return planes.flip(-1) * signs.view(1, -1, 1, 1)
