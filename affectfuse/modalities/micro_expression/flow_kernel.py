@@ -31,7 +31,7 @@ class FlowKernel(ClosedForm):
         n_classes: number of logits.
         blur_px: deviation of the Gaussian blur of the flow.
         derivative_blur_px: of the flow before it is derived.
-        step_px: every so many pixels one is taken.
+        cell_px: side of the cells whose means are taken; it divides height and width.
         pixel_power: of the pixels' share of variance; 0: all weigh the same.
         width: of the kernel: its exponent is so many squared distances in units of their median.
         ridge: of the regression.
@@ -48,7 +48,7 @@ class FlowKernel(ClosedForm):
         n_classes: int,
         blur_px: float = 1.0,
         derivative_blur_px: float = 2.5,
-        step_px: int = 2,
+        cell_px: int = 2,
         pixel_power: float = 0.75,
         width: float = 2.0,
         ridge: float = 0.03,
@@ -60,15 +60,17 @@ class FlowKernel(ClosedForm):
                 f"clips have the shape {clip_shape}; flow images are (3, height, width)"
             )
         above_zero = {
-            "blur_px": blur_px, "derivative_blur_px": derivative_blur_px, "step_px": step_px,
+            "blur_px": blur_px, "derivative_blur_px": derivative_blur_px, "cell_px": cell_px,
             "width": width, "ridge": ridge, "sharpness": sharpness,
         }  # fmt: skip
         for name, value in above_zero.items():
             if not value > 0:
                 raise ValueError(f"{name} is {value}; it must be above 0")
+        if clip_shape[1] % cell_px or clip_shape[2] % cell_px:
+            raise ValueError(f"cell_px is {cell_px}; it must divide {clip_shape[1:]}")
         self.n_classes = n_classes
         self._blurs_px = blur_px, derivative_blur_px
-        self._step_px, self._power, self._width = step_px, pixel_power, width
+        self._cell_px, self._power, self._width = cell_px, pixel_power, width
         self._ridge, self._sharpness = ridge, sharpness
         self.dual: Tensor
         self.register_buffer("dual", torch.zeros(0, n_classes, dtype=torch.float64))
@@ -94,9 +96,8 @@ class FlowKernel(ClosedForm):
 
     def _views(self, clips: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Return both views of the clips, and what a mirror does to their signs."""
-        step = self._step_px
-        flow = centred_flow(clips, self._blurs_px[0])[..., ::step, ::step]
-        slopes = flow_derivatives(clips, self._blurs_px[1])[..., ::step, ::step]
+        flow = functional.avg_pool2d(centred_flow(clips, self._blurs_px[0]), self._cell_px)
+        slopes = functional.avg_pool2d(flow_derivatives(clips, self._blurs_px[1]), self._cell_px)
         return [(flow, flow.new_tensor(_FLOW_SIGNS)), (slopes, flow.new_tensor(_DERIVATIVE_SIGNS))]
 
     def _kernel(self, views: list[tuple[Tensor, Tensor]]) -> Tensor:
