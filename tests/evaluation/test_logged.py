@@ -46,6 +46,25 @@ def test_both_kinds_of_log_are_pooled_over_subjects(
     assert f"5 clips, UF1 {7 / 9:.4f}, UAR {5 / 6:.4f}, accuracy 0.8000" in said
 
 
+def test_a_log_is_held_against_a_run_clip_by_clip(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import logged
+
+    (tmp_path / "matlab.txt").write_text(MATLAB_LOG)
+    header = "seed,clip,subject,database,label,predicted,p_a,p_b,p_c\n"
+    rows = ["006_006_1_2,006,samm,c,c,0,0,1", "sub01_EP02_01f,sub01,casme2,b,b,0,1,0",
+            "sub01_EP19_05f,sub01,casme2,a,a,1,0,0"]  # fmt: skip
+    run = tmp_path / "predictions.csv"
+    run.write_text(header + "".join(f"0,{row}\n" for row in rows))
+    logged.main(["--against", str(run), str(tmp_path / "matlab.txt")])
+    # the run is right in all three; the log's F1 are 2/3, 0 and 1
+    assert f"{1 - 5 / 9:+.3f}" in capsys.readouterr().out
+    run.write_text(header + "0,007_x,007,samm,c,c,0,0,1\n0,006_006_1_2,006,samm,a,a,1,0,0\n")
+    with pytest.raises(DatasetError, match="no prediction of the clip '007_x'"):
+        logged.main(["--against", str(run), str(tmp_path / "matlab.txt")])
+
+
 def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
     import logged
 
