@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from affectfuse.caching import available_cores
 from affectfuse.containers import (
     Frame,
     Interval,
@@ -131,14 +132,19 @@ def _offered(readings: Iterable[Reading], clock: FusionClock) -> Iterator[Readin
 def observe(
     recording: Recording, modalities: Iterable[Modality], faces: FaceTracker
 ) -> Iterator[Observation]:
-    """Yield a recording's observations with faces found; reading and finding run in threads."""
-    observations = prefetch(recording.observations(), depth=_DEPTH)
+    """Yield a recording's observations with faces found.
+
+    Reading and finding run in threads, where there is more than one core for them.
+    """
+    threads = available_cores() > 1
+
+    def ahead(items: Iterator[Observation]) -> Iterator[Observation]:
+        return prefetch(items, depth=_DEPTH) if threads else items
+
+    observations = ahead(recording.observations())
     if not any("face" in modality.needs for modality in modalities):
         return observations
-    return prefetch(
-        (faces.track(seen) if isinstance(seen, Frame) else seen for seen in observations),
-        depth=_DEPTH,
-    )
+    return ahead(faces.track(seen) if isinstance(seen, Frame) else seen for seen in observations)
 
 
 def extract_recording(

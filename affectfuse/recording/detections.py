@@ -32,8 +32,9 @@ class Detection:
 
 def bounds(landmarks: Array) -> Detection:
     """Return the box around landmarks (landmark, 2 or 3) given in shares of the frame."""
-    left, top = landmarks[:, :2].min(axis=0).tolist()
-    right, bottom = landmarks[:, :2].max(axis=0).tolist()
+    places = np.ascontiguousarray(landmarks[:, :2].T)  # along its rows this is far quicker
+    left, top = places.min(axis=1).tolist()
+    right, bottom = places.max(axis=1).tolist()
     return Detection(left, top, right, bottom, 1.0)
 
 

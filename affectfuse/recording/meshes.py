@@ -78,7 +78,7 @@ class SolutionsMesh(Mesh):
 
     def follow(self, image: Array, time_s: float) -> Array | None:
         faces = self._mesh.process(image).multi_face_landmarks
-        return _array(faces[0].landmark) if faces else None
+        return _parsed(faces[0]) if faces else None
 
     def close(self) -> None:
         self._mesh.close()
@@ -147,6 +147,20 @@ class TasksMesh(Mesh):
     def close(self) -> None:
         self._mesh.close()
         self._detector.close()
+
+
+_FIXED = {0: 0x0A, 1: 15, 2: 0x0D, 7: 0x15, 12: 0x1D}  # bytes of a landmark in protobuf's encoding
+_FLOATS = np.r_[3:7, 8:12, 13:17]
+
+
+def _parsed(message: Any) -> Array:
+    """Return the landmarks of a protobuf message, read from its encoding, which is far quicker."""
+    encoded = np.frombuffer(message.SerializeToString(), np.uint8)
+    if len(encoded) % 17 == 0:
+        rows = encoded.reshape(-1, 17)
+        if (rows[:, list(_FIXED)] == list(_FIXED.values())).all():
+            return np.ascontiguousarray(rows[:, _FLOATS]).view("<f4").astype(np.float32)
+    return _array(message.landmark)
 
 
 def _array(points: Any) -> Array:
