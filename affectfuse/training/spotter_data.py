@@ -41,6 +41,9 @@ def _mirrored() -> tuple[Array, Array]:
 
 
 _MIRROR, _SIGNS = _mirrored()
+_UPPER_LIP, _LOWER_LIP = (2 * list(REGIONS).index(f"{part}_lip") + 1 for part in ("upper", "lower"))
+_CLOSED, _OPEN_PERCENT = 0.1, 0.5  # closure, and % of the interocular distance, at rest
+_BLINK_MOST, _SPEECH_MOST = 2.5, 1.5  # % of the interocular distance that they leave behind at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,8 +98,9 @@ class WindowSampler:
     An expression's pattern (which regions move where) is measured at its apex; planted, it gets a
     strength, a course and a duration of its own, so that many are seen at few recordings' cost.
     Half of the windows are the sum of two, so that a smile of one goes with a blink of the other.
-    Faces are mirrored, noise is added, and lasting changes of posture, which are no expressions,
-    are planted too.
+    Faces are mirrored and noise is added. What is no expression is planted too: lasting changes of
+    posture, and motion of any pattern that goes with the closing eyes or the opening mouth, as
+    blinks and speech leave behind differently on every face.
 
     Args:
         traces: to draw from.
@@ -139,6 +143,7 @@ class WindowSampler:
                 moved += planted[1]
         if rng.random() < 0.5:
             moved += self._posture(times_s, rng.uniform(times_s[0], times_s[-1]))
+        moved += self._remains(signals, scale)
         signals[:, :_CHANNELS] += high_pass(moved) / scale
         signals[:, :_CHANNELS] += rng.normal(size=moved.shape) * rng.uniform(0.0, 0.6)
         signals[:, _CHANNELS + 2] += rng.normal() * 0.25
@@ -206,6 +211,33 @@ class WindowSampler:
     def _posture(self, times_s: Array, at_s: float) -> Array:
         change = _smooth((times_s - at_s) / self._rng.uniform(0.1, 1.0))
         return change[:, None] * self._strength_and_pattern(self._rng.uniform(1.0, 8.0))
+
+    def _remains(self, signals: Array, scale: Array) -> Array:
+        """Return motion that follows eyes and mouth: patterns of some regions, of random strength.
+
+        It is a tenth of a second early or late, and not the same each time.
+        """
+        rng = self._rng
+        mouth = (signals[:, _LOWER_LIP] - signals[:, _UPPER_LIP]) * scale[:, _LOWER_LIP]
+        closing = np.clip(signals[:, _CHANNELS] - _CLOSED, 0.0, None) / (0.6 - _CLOSED)
+        opening = np.clip(mouth - np.median(mouth) - _OPEN_PERCENT, 0.0, None) / 5.0
+        moved = np.zeros((len(signals), _CHANNELS))
+        for course, most in ((closing, _BLINK_MOST), (opening, _SPEECH_MOST)):
+            if rng.random() < 0.25:
+                continue
+            late = int(rng.integers(-3, 4))
+            pattern = rng.normal(size=_CHANNELS) * np.repeat(
+                rng.random(len(REGIONS)) < rng.uniform(0.1, 0.8), 2
+            )
+            strength = rng.uniform(0.0, most) / max(float(np.abs(pattern).max()), 1e-6)
+            changing = np.exp(0.4 * np.interp(
+                np.arange(len(course)), np.arange(0, len(course), 30),
+                rng.normal(size=-(-len(course) // 30)),
+            ))  # fmt: skip
+            moved += np.outer(
+                np.roll(np.clip(course, 0.0, 1.5), late) * changing, strength * pattern
+            )
+        return moved
 
 
 def _apart(one: Interval, other: Interval) -> bool:
