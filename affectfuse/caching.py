@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from affectfuse.containers import Array
 from affectfuse.datasets.base import Progress
 from affectfuse.errors import AffectFuseError, RecordingError
 from affectfuse.files import write_whole
+from affectfuse.recording.prefetch import available_cores
 from affectfuse.versions import EXTRACTION, package_versions
 
 __all__ = [
@@ -45,11 +45,6 @@ Task = tuple[str, Path, Callable[[], Extracted]]
 _EDGE_BYTES = 1 << 20
 _SOURCES = ("containers.py", "extraction.py", "signals", "recording", "checkpoints")
 _KINDS = (".py", ".safetensors")
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def digest(facts: Mapping[str, Any]) -> str:

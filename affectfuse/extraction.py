@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from affectfuse.caching import available_cores
 from affectfuse.containers import (
     Frame,
     Interval,
@@ -19,7 +18,7 @@ from affectfuse.containers import (
 from affectfuse.modalities.base import Extractor, Modality, Recognise
 from affectfuse.recording.base import Recording, RecordingSource
 from affectfuse.recording.faces import FaceTracker
-from affectfuse.recording.prefetch import prefetch
+from affectfuse.recording.prefetch import available_cores, prefetch
 from affectfuse.recording.reader import open_recording
 
 __all__ = ["FACE_VISIBLE", "FusionClock", "extract", "extract_recording", "observe", "start"]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Generator, Iterable
 from queue import Full, Queue
 from typing import TypeVar
 
-__all__ = ["prefetch"]
+__all__ = ["available_cores", "prefetch"]
 
 T = TypeVar("T")
 _POLL_S = 0.05
+
+
+def available_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _End:
