@@ -286,6 +286,4 @@ def test_spot_says_what_it_lacks(run: Run, face_file: Path, tmp_path: Path) -> N
     assert code == 0
     assert "no checkpoint was given, so what is spotted has no class" in err
     refused(run("spot", tmp_path / "none.mp4", "--out", tmp_path / "o"), "none.mp4")
-    refused(
-        run("spot", face_file, "modalities=[]", "--out", tmp_path / "o"), "names 0 modalities"
-    )
+    refused(run("spot", face_file, "modalities=[]", "--out", tmp_path / "o"), "names 0 modalities")
