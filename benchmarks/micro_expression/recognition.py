@@ -62,7 +62,7 @@ def main() -> None:
     asked.add_argument("folder")
     asked.add_argument("--out", type=Path, default=Path("out/recognition"))
     asked.add_argument("overrides", nargs="*")
-    given = asked.parse_args()
+    given = asked.parse_intermixed_args()
     overrides = [f"dataset.root={given.folder}", f"workers={available_cores()}", *given.overrides]
     found: dict[str, CrossValidation] = {}
     seconds: dict[str, float] = {}
