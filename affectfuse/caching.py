@@ -22,7 +22,7 @@ import safetensors.numpy
 
 import affectfuse
 from affectfuse.containers import Array
-from affectfuse.datasets.base import Progress
+from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.errors import AffectFuseError, RecordingError
 from affectfuse.files import write_whole
 from affectfuse.recording.prefetch import available_cores
@@ -35,6 +35,7 @@ __all__ = [
     "digest",
     "digest_code",
     "digest_recording",
+    "run_items",
     "run_tasks",
 ]
 
@@ -94,6 +95,35 @@ def digest_code(classes: frozenset[type]) -> str:
         for file in (file for file in files if file.suffix in _KINDS):
             found.update(file.name.encode() + file.read_bytes())
     return found.hexdigest()
+
+
+def run_items(
+    work: Iterable[tuple[DatasetItem, Callable[[], Extracted], Mapping[str, Any]]],
+    folder: Path,
+    workers: int,
+    what: str,
+    progress: Progress | None = None,
+    start: Callable[[], object] | None = None,
+) -> tuple[dict[str, Extracted], dict[str, str]]:
+    """Extract from recordings; return what was, and why one could not be read, by recording.
+
+    Args:
+        work: a recording, the picklable function that extracts, and all that decides the outcome
+            beside the recording itself.
+        folder: of the cached files; an interrupted run goes on from them.
+        workers, what, progress, start: see `run_tasks`.
+    """
+    tasks: list[Task] = []
+    failed: dict[str, str] = {}
+    for item, extract, facts in work:
+        try:
+            name = digest({**facts, "recording": digest_recording(item.path, item.opener)})
+        except OSError as error:
+            failed[item.key] = f"cannot read {item.path}: {error.strerror}"
+        else:
+            tasks.append((item.key, folder / f"{name}.safetensors", extract))
+    found, broken = run_tasks(tasks, workers, what, progress, start)
+    return found, failed | broken
 
 
 def run_tasks(

@@ -19,9 +19,8 @@ from affectfuse.errors import AffectFuseError, ConfigError, OutputError
 if TYPE_CHECKING:
     from affectfuse.progress import ScoreProgress
     from affectfuse.recording.reader import Recording
-    from affectfuse.training.pulse import PulseTraining
-    from affectfuse.training.spotter import SpotterTraining
     from affectfuse.training.train import TrainingResult
+    from affectfuse.training.trained_weights import TrainedWeights
 
 __all__ = ["app", "main"]
 
@@ -143,7 +142,7 @@ def train(
     with _custom(allow_custom), StepProgress() as progress:
         node = load_recipe(recipe, overrides or ())
         check_writable(out)
-        result: PulseTraining | SpotterTraining | TrainingResult
+        result: TrainedWeights | TrainingResult
         if "pulse_training" in node:
             result = train_pulse(node, out, progress.step)
         elif "spotter_training" in node:

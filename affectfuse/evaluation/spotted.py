@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from affectfuse.caching import Extracted, Task, digest, digest_code, digest_recording, run_tasks
+from affectfuse.caching import Extracted, digest_code, run_items
 from affectfuse.containers import Interval, IntervalTrack, Track
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.extraction import FACE_VISIBLE, extract_recording
@@ -66,18 +66,9 @@ def collect_spotted(
         "facts": facts,
         "code": digest_code(frozenset({type(modality)})),
     }
-    tasks: list[Task] = []
-    failed: dict[str, str] = {}
-    for item in items:
-        try:
-            name = digest({**common, "recording": digest_recording(item.path, item.opener)})
-        except OSError as error:
-            failed[item.key] = f"cannot read {item.path}: {error.strerror}"
-        else:
-            extract = partial(_extract, item.source, modality, recognise)
-            tasks.append((item.key, folder / f"{name}.safetensors", extract))
-    found, broken = run_tasks(tasks, workers, "spotting expressions", progress)
-    return {key: _restored(extracted) for key, extracted in found.items()}, failed | broken
+    work = ((i, partial(_extract, i.source, modality, recognise), common) for i in items)
+    found, failed = run_items(work, folder, workers, "spotting expressions", progress)
+    return {key: _restored(extracted) for key, extracted in found.items()}, failed
 
 
 def _extract(source: RecordingSource, modality: Modality, recognise: Recognise | None) -> Extracted:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from affectfuse.caching import Extracted, Task, digest, digest_code, digest_recording, run_tasks
+from affectfuse.caching import Extracted, digest_code, run_items
 from affectfuse.containers import Track
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.extraction import extract_recording
@@ -51,18 +51,9 @@ def collect_tracks(
         "files": {key: file_sha256(path) for key, path in _files(config)},
         "code": digest_code(frozenset({type(modality)})),
     }
-    tasks: list[Task] = []
-    failed: dict[str, str] = {}
-    for item in items:
-        try:
-            name = digest({**common, "recording": digest_recording(item.path, item.opener)})
-        except OSError as error:
-            failed[item.key] = f"cannot read {item.path}: {error.strerror}"
-        else:
-            extract = partial(_extract, item.source, modality)
-            tasks.append((item.key, folder / f"{name}.safetensors", extract))
-    found, broken = run_tasks(tasks, workers, "reading heart rates", progress)
-    return {key: _tracks(extracted) for key, extracted in found.items()}, failed | broken
+    work = ((item, partial(_extract, item.source, modality), common) for item in items)
+    found, failed = run_items(work, folder, workers, "reading heart rates", progress)
+    return {key: _tracks(extracted) for key, extracted in found.items()}, failed
 
 
 def _files(config: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +10,7 @@ from affectfuse.evaluation.bootstrap import Measured
 from affectfuse.evaluation.recognition import RecognitionGroup
 from affectfuse.reports.html import render_page
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.text_tables import aligned, cell, csv_text, interval
 from affectfuse.reports.writing import write_files
 from affectfuse.training.crossval import CrossValidation
 
@@ -64,9 +61,9 @@ def crossval_table(result: CrossValidation) -> str:
     lines = [
         f"{result.dataset}, {result.plan.protocol}, {result.folds} folds, seeds "
         f"{', '.join(map(str, result.seeds))}; {result.parameters:,} trained parameters",
-        *_aligned(rows),
+        *aligned(rows),
         "",
-        *_aligned(classes),
+        *aligned(classes),
         "",
         f"UF1 by chance, classes as frequent: {mean:.3f}, 97.5 % below {high:.3f}",
     ]
@@ -100,7 +97,7 @@ def predictions_csv(result: CrossValidation) -> str:
         for place, seed in enumerate(result.seeds)
         for row in range(len(found))
     ]
-    return _csv([*header, *(f"p_{name}" for name in found.classes)], rows)
+    return csv_text([*header, *(f"p_{name}" for name in found.classes)], rows)
 
 
 def scores_csv(result: CrossValidation) -> str:
@@ -109,24 +106,24 @@ def scores_csv(result: CrossValidation) -> str:
     for group in result.groups:
         about = [group.name, str(group.clips), str(group.subjects)]
         for metric, found in group.scores.items():
-            seeds = [_cell(value) for value in group.seeds[metric]]
+            seeds = [cell(value) for value in group.seeds[metric]]
             rows.append([*about, "", metric, *_cells(found), " ".join(seeds)])
         for metric, by_class in (("f1", group.f1), ("recall", group.recall)):
             for name, found in by_class.items():
                 rows.append([*about, name, metric, *_cells(found), ""])
     header = ["group", "clips", "subjects", "class", "score", "value", "low_95", "high_95"]
-    return _csv([*header, "by_seed"], rows)
+    return csv_text([*header, "by_seed"], rows)
 
 
 def confusion_csv(result: CrossValidation) -> str:
     """Return `confusion.csv`: clips by group and class (row), and what they were taken for."""
     classes = result.predictions.classes
     rows = [
-        [group.name, name, *(_cell(value) for value in counts)]
+        [group.name, name, *(cell(value) for value in counts)]
         for group in result.groups
         for name, counts in zip(classes, group.confusion.tolist(), strict=True)
     ]
-    return _csv(["group", "class", *classes], rows)
+    return csv_text(["group", "class", *classes], rows)
 
 
 def _page(result: CrossValidation) -> str:
@@ -161,7 +158,7 @@ def _summary(result: CrossValidation) -> dict[str, Any]:
         "probes": [asdict(probe) for probe in result.probes],
         "difference": None
         if result.difference is None
-        else {"uf1": _measured(result.difference.uf1), "p_value": result.difference.p_value},
+        else {"uf1": interval(result.difference.uf1), "p_value": result.difference.p_value},
         "parameters": result.parameters,
         "seconds": result.seconds,
         "left_out": result.left_out,
@@ -176,16 +173,12 @@ def _group(group: RecognitionGroup) -> dict[str, Any]:
         "name": group.name,
         "clips": group.clips,
         "subjects": group.subjects,
-        "scores": {name: _measured(found) for name, found in group.scores.items()},
+        "scores": {name: interval(found) for name, found in group.scores.items()},
         "by_seed": group.seeds,
-        "f1": {name: _measured(found) for name, found in group.f1.items()},
-        "recall": {name: _measured(found) for name, found in group.recall.items()},
+        "f1": {name: interval(found) for name, found in group.f1.items()},
+        "recall": {name: interval(found) for name, found in group.recall.items()},
         "confusion": group.confusion,
     }
-
-
-def _measured(found: Measured) -> dict[str, float]:
-    return {"value": found.value, "low_95": found.low, "high_95": found.high}
 
 
 def _interval(found: Measured, *, sign: bool = False) -> str:
@@ -193,25 +186,5 @@ def _interval(found: Measured, *, sign: bool = False) -> str:
     return f"{shown[0]} [{shown[1]}, {shown[2]}]".replace("nan", "NaN")
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-
-
 def _cells(found: Measured) -> list[str]:
-    return [_cell(value) for value in (found.value, found.low, found.high)]
-
-
-def _cell(value: float) -> str:
-    return f"{value:.5f}".rstrip("0").rstrip(".") if math.isfinite(value) else "NaN"
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
+    return [cell(value) for value in (found.value, found.low, found.high)]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from affectfuse.evaluation.bootstrap import Measured
 from affectfuse.evaluation.heart_rate import HeartRateEvaluation, MeasuredGroup
 from affectfuse.evaluation.metrics import METRICS
 from affectfuse.reports.evaluation_page import render_evaluation, synthetic_warning
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.text_tables import aligned, cell, csv_text, interval
 from affectfuse.reports.writing import write_files
 
 __all__ = ["EVALUATION_OUTPUTS", "evaluation_table", "write_evaluation"]
@@ -49,15 +46,11 @@ def evaluation_table(result: HeartRateEvaluation) -> str:
         interval = f"{_shown(found.low)} to {_shown(found.high)}"
         unit = f" {metric.unit}" if metric.unit else ""
         rows.append((metric.title, f"{_shown(found.value)}{unit}", interval))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         f"{result.dataset}, protocol {result.protocol}: subjects {overall.subjects}, recordings "
         f"{overall.recordings}, rows {overall.rows}"
     ]
-    lines += [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines += aligned(rows)
     if warning := synthetic_warning(result):
         lines.append(f"note: {warning}")
     lines += [f"note: {note}" for note in result.notes]
@@ -82,7 +75,7 @@ def predictions_csv(result: HeartRateEvaluation) -> str:
         "macc": pairs.macc,
     }
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    return _csv(list(columns), ([_cell(value) for value in row] for row in rows))
+    return csv_text(list(columns), ([cell(value) for value in row] for row in rows))
 
 
 def metrics_csv(result: HeartRateEvaluation) -> str:
@@ -93,8 +86,8 @@ def metrics_csv(result: HeartRateEvaluation) -> str:
         about = [group.attribute, group.value, group.recordings, group.subjects, group.rows]
         for name, found in group.metrics.items():
             numbers = (found.value, found.low, found.high)
-            rows.append([_cell(value) for value in (*about, name, *numbers)])
-    return _csv([*header, "low_95", "high_95"], rows)
+            rows.append([cell(value) for value in (*about, name, *numbers)])
+    return csv_text([*header, "low_95", "high_95"], rows)
 
 
 def _summary(result: HeartRateEvaluation) -> dict[str, Any]:
@@ -123,27 +116,9 @@ def _group(group: MeasuredGroup) -> dict[str, Any]:
         "recordings": group.recordings,
         "subjects": group.subjects,
         "rows": group.rows,
-        "metrics": {name: _measured(found) for name, found in group.metrics.items()},
+        "metrics": {name: interval(found) for name, found in group.metrics.items()},
     }
-
-
-def _measured(found: Measured) -> dict[str, float]:
-    return {"value": found.value, "low_95": found.low, "high_95": found.high}
 
 
 def _shown(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else "NaN"
-
-
-def _cell(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.5f}".rstrip("0").rstrip(".") if math.isfinite(value) else "NaN"
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

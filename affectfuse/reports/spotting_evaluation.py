@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +11,7 @@ from affectfuse.evaluation.bootstrap import Measured
 from affectfuse.evaluation.spotting import SpottingEvaluation, SpottingGroup
 from affectfuse.reports.evaluation_page import synthetic_warning
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.text_tables import aligned, cell, csv_text, interval
 from affectfuse.reports.writing import write_files
 
 __all__ = ["SPOTTING_EVALUATION_OUTPUTS", "spotting_table", "write_spotting_evaluation"]
@@ -53,15 +51,11 @@ def spotting_table(result: SpottingEvaluation) -> str:
         rows.append((title, *map(_interval, found)))
     counts = ["/".join(map(str, numbers)) for numbers in overall.counts.values()]
     rows.append(("true positives/false positives/false negatives", *counts, ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [
         f"{result.dataset}: subjects {overall.subjects}, recordings {overall.recordings}, "
         f"minutes {overall.minutes:.1f}"
     ]
-    lines += [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines += aligned(rows)
     if result.classes:
         named = ", ".join(
             f"{title} {_interval(overall.metrics[name])}"
@@ -87,8 +81,8 @@ def matches_csv(result: SpottingEvaluation) -> str:
         confidence = found.values.get("p_spotted", found.confidence) if found else math.nan
         row = [recording, subject, match.kind, match.outcome, match.iou, match.true_class]
         row += [match.found_class, *_times(match.truth), *_times(found), confidence]
-        rows.append([_cell(value) for value in row])
-    return _csv(header, rows)
+        rows.append([cell(value) for value in row])
+    return csv_text(header, rows)
 
 
 def metrics_csv(result: SpottingEvaluation) -> str:
@@ -99,8 +93,8 @@ def metrics_csv(result: SpottingEvaluation) -> str:
         about = [group.attribute, group.value, group.recordings, group.subjects, group.minutes]
         for name, found in group.metrics.items():
             numbers = (found.value, found.low, found.high)
-            rows.append([_cell(value) for value in (*about, name, *numbers)])
-    return _csv([*header, "low_95", "high_95"], rows)
+            rows.append([cell(value) for value in (*about, name, *numbers)])
+    return csv_text([*header, "low_95", "high_95"], rows)
 
 
 def _summary(result: SpottingEvaluation) -> dict[str, Any]:
@@ -127,12 +121,8 @@ def _group(group: SpottingGroup) -> dict[str, Any]:
         "subjects": group.subjects,
         "minutes": group.minutes,
         "counts": {k: dict(zip(names, c, strict=True)) for k, c in group.counts.items()},
-        "metrics": {name: _measured(found) for name, found in group.metrics.items()},
+        "metrics": {name: interval(found) for name, found in group.metrics.items()},
     }
-
-
-def _measured(found: Measured) -> dict[str, float]:
-    return {"value": found.value, "low_95": found.low, "high_95": found.high}
 
 
 _TIMES = ("onset_s", "apex_s", "offset_s")
@@ -148,17 +138,3 @@ def _interval(found: Measured) -> str:
 
 def _shown(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else "NaN"
-
-
-def _cell(value: Any) -> str:
-    if not isinstance(value, float):
-        return str(value)
-    return f"{value:.5f}".rstrip("0").rstrip(".") if math.isfinite(value) else "NaN"
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +18,7 @@ from affectfuse.reports.session import (
     ticks_s,
     warnings,
 )
+from affectfuse.reports.text_tables import cell, csv_text
 from affectfuse.scoring.base import SessionScore
 from affectfuse.scoring.events import bids_events
 
@@ -55,7 +53,7 @@ def timeline_csv(result: SessionResult) -> str:
     """Return `timeline.csv`; unknown values are written as NaN."""
     columns = timeline(result)
     rows = zip(*columns.values(), strict=True)
-    return _csv(columns, ([_number(value) for value in row] for row in rows))
+    return csv_text(columns, ([cell(value) for value in row] for row in rows))
 
 
 def micro_expressions_tsv(result: SessionResult) -> str:
@@ -70,16 +68,16 @@ def scores_csv(score: SessionScore) -> str:
     rows = [
         [
             row.question,
-            _number(row.onset_s),
+            cell(row.onset_s),
             row.channel,
-            _number(row.value),
+            cell(row.value),
             row.unit,
-            _number(row.coverage),
+            cell(row.coverage),
             row.note,
         ]
         for row in score.rows
     ]
-    return _csv(header, rows)
+    return csv_text(header, rows)
 
 
 def sidecar(result: SessionResult, table: str) -> dict[str, Any]:
@@ -148,15 +146,3 @@ def _newest(track: Track | None, ticks: Array, *, quality: bool = False) -> Arra
         inside = seconds < len(ticks)
         column[seconds[inside]] = (track.quality if quality else track.values)[inside]
     return column
-
-
-def _number(value: float) -> str:
-    return f"{value:.5f}".rstrip("0").rstrip(".") if math.isfinite(value) else "NaN"
-
-
-def _csv(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from affectfuse.caching import available_cores
 from affectfuse.config import build, cache_dir
@@ -20,7 +18,6 @@ from affectfuse.containers import Array
 from affectfuse.datasets.base import Dataset, Progress
 from affectfuse.datasets.splits import hold_out
 from affectfuse.errors import ConfigError, DatasetError
-from affectfuse.files import write_whole
 from affectfuse.modalities.base import Modality
 from affectfuse.modalities.heart_rate.learned import LearnedHeartRate
 from affectfuse.modalities.heart_rate.posterior import read_rate
@@ -31,9 +28,9 @@ from affectfuse.training.metrics import auroc
 from affectfuse.training.pulse_data import PulseWindows, make_windows, read_windows
 from affectfuse.training.pulse_module import PulseData, PulseModule, PulseSettings
 from affectfuse.training.recipes import check_keys, container, settings_of, share
-from affectfuse.versions import package_versions
+from affectfuse.training.trained_weights import TrainedWeights, made_now, without_nan
 
-__all__ = ["PulseTraining", "TraceSettings", "measure", "train_pulse"]
+__all__ = ["TraceSettings", "measure", "train_pulse"]
 
 RECIPE = "heart_rate_pulse"
 _KEYS = ("dataset", "modalities", "seed", "traces", "split", "pulse_training", "workers", "cache")
@@ -64,33 +61,7 @@ class TraceSettings:
             raise ValueError(f"silent is {self.silent}; it must be at least 0 and below 1.")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PulseTraining:
-    """What a training run gave.
-
-    Attributes:
-        checkpoint: the written weights.
-        metrics: by side ('traces' and, with a data set, its name), on what was held out.
-        skipped: recordings that could not be used, with the reason.
-    """
-
-    checkpoint: Path
-    metrics: Mapping[str, Mapping[str, float]]
-    skipped: Mapping[str, str]
-
-    def table(self) -> str:
-        """Return the metrics as text, with what was skipped."""
-        lines = []
-        for side, row in self.metrics.items():
-            numbers = ", ".join(f"{name} {value:.3f}" for name, value in row.items())
-            lines.append(f"held-out {side}: {numbers}")
-        if self.skipped:
-            lines.append(f"skipped {len(self.skipped)} recordings:")
-            lines += [f"  {key}: {reason}" for key, reason in self.skipped.items()]
-        return "\n".join(lines)
-
-
-def train_pulse(recipe: DictConfig, out: Path, progress: Progress | None = None) -> PulseTraining:
+def train_pulse(recipe: DictConfig, out: Path, progress: Progress | None = None) -> TrainedWeights:
     """Train the pulse network of a `LearnedHeartRate`; write its weights.
 
     It learns from simulated traces and, if the recipe names a data set, from the windows of its
@@ -150,16 +121,11 @@ def train_pulse(recipe: DictConfig, out: Path, progress: Progress | None = None)
     facts = {
         "trained_on": provenance,
         "windows": {side: sum(map(len, parts)) for side, parts in sides.items()},
-        "held_out": _json(metrics),
-        "recipe": container(recipe),
-        "versions": package_versions(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "held_out": without_nan(metrics),
+        **made_now(recipe),
     }
-    result = PulseTraining(out / "pulse.safetensors", metrics, skipped)
-    text = json.dumps({"metrics": _json(metrics), "skipped": skipped}, indent=2, allow_nan=False)
-    write_whole(out / "metrics.json", (text + "\n").encode())
-    write_whole(out / "training.csv", log.csv().encode())
-    write_whole(out / "recipe.yaml", OmegaConf.to_yaml(recipe, resolve=True).encode())
+    result = TrainedWeights(out / "pulse.safetensors", metrics, skipped)
+    result.write_report(recipe, log)
     save_pulse_network(network, result.checkpoint, facts)
     return result
 
@@ -192,14 +158,6 @@ def measure(network: PulseNetwork, windows: PulseWindows) -> dict[str, float]:
         "confidence_p99_without_pulse": (
             float(np.quantile(confidence[~pulse], 0.99)) if (~pulse).any() else math.nan
         ),
-    }
-
-
-def _json(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
-    """Return the metrics with NaN as null: JSON knows no NaN."""
-    return {
-        side: {name: None if math.isnan(value) else value for name, value in row.items()}
-        for side, row in metrics.items()
     }
 
 

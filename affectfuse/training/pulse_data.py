@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from affectfuse.caching import Extracted, Task, digest, digest_code, digest_recording, run_tasks
+from affectfuse.caching import Extracted, digest_code, run_items
 from affectfuse.containers import Array, ModalitySample
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.datasets.synthetic.traces import draw_conditions, simulate
@@ -131,25 +131,13 @@ def read_windows(
         "modality": config,
         "code": digest_code(frozenset({type(modality)})),
     }
-    tasks: list[Task] = []
-    failed: dict[str, str] = {}
-    for item in items:
-        if not any(name in item.references for name in METHODS):
-            failed[item.key] = f"no reference heart rate: it has none of {', '.join(METHODS)}"
-            continue
-        try:
-            name = digest({**common, "recording": digest_recording(item.path, item.opener)})
-        except OSError as error:
-            failed[item.key] = f"cannot read {item.path}: {error.strerror}"
-            continue
-        extract = partial(_extract, item, modality)
-        tasks.append((item.key, folder / f"{name}.safetensors", extract))
-    found, broken = run_tasks(tasks, workers, "reading pulse signals", progress)
-    by_key = {item.key: item for item in items}
+    by_key = {i.key: i for i in items if any(name in i.references for name in METHODS)}
+    work = ((item, partial(_extract, item, modality), common) for item in by_key.values())
+    found, failed = run_items(work, folder, workers, "reading pulse signals", progress)
+    without = f"no reference heart rate: it has none of {', '.join(METHODS)}"
+    failed |= {item.key: without for item in items if item.key not in by_key}
     windows = {key: _with_truth(by_key[key], found[key]) for key in found}
-    failed |= broken | {
-        k: "no second with a face and a reference" for k, w in windows.items() if not len(w)
-    }
+    failed |= {k: "no second with a face and a reference" for k, w in windows.items() if not len(w)}
     return {key: window for key, window in windows.items() if len(window)}, failed
 
 

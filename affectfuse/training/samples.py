@@ -10,14 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from affectfuse.caching import (
-    Extracted,
-    Task,
-    digest,
-    digest_code,
-    digest_recording,
-    run_tasks,
-)
+from affectfuse.caching import Extracted, digest_code, run_items
 from affectfuse.containers import Array, Clip, Interval, Target, Tick
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.errors import DatasetError, did_you_mean
@@ -229,16 +222,10 @@ class SampleCollector:
             "modalities": dict(made_by),
             "code": digest_code(frozenset(type(self._modalities[name]) for name in made_by)),
         }
-        tasks: list[Task] = []
-        for key, (item, extract, facts) in sources.items():
-            try:
-                recording = digest_recording(item.path, item.opener)
-                name = digest({**common, **facts, "recording": recording})
-            except OSError as error:
-                self.skipped[key] = f"cannot read {item.path}: {error.strerror}"
-            else:
-                tasks.append((key, self._cache / f"{name}.safetensors", extract))
-        found, failed = run_tasks(tasks, self._workers, what, self._progress, one_thread)
+        work = ((item, extract, {**common, **facts}) for item, extract, facts in sources.values())
+        found, failed = run_items(
+            work, self._cache, self._workers, what, self._progress, one_thread
+        )
         self.skipped |= failed
         return found
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from scipy.optimize import minimize
 
 from affectfuse.caching import available_cores
@@ -21,7 +19,6 @@ from affectfuse.datasets.base import Dataset, Progress
 from affectfuse.datasets.splits import hold_out
 from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.evaluation.intervals import SpottingCounts, match_intervals
-from affectfuse.files import write_whole
 from affectfuse.modalities.base import Modality
 from affectfuse.modalities.micro_expression import MicroExpression
 from affectfuse.modalities.micro_expression.learned_spotter import LearnedSpotter
@@ -34,9 +31,9 @@ from affectfuse.training.recipes import check_keys, container, settings_of, shar
 from affectfuse.training.spotter_data import KINDS, WindowSampler, trace_motion
 from affectfuse.training.spotter_module import SpotterModule, SpotterSettings, Windows
 from affectfuse.training.spotter_traces import coded_expressions, read_motions
-from affectfuse.versions import package_versions
+from affectfuse.training.trained_weights import TrainedWeights, made_now, without_nan
 
-__all__ = ["SpotterTraining", "calibrate", "measure_spotter", "spot_motion", "train_spotter"]
+__all__ = ["calibrate", "measure_spotter", "spot_motion", "train_spotter"]
 
 RECIPE = "micro_expression_spotter"
 _KEYS = ("dataset", "modalities", "seed", "split", "spotter_training", "workers", "cache")
@@ -46,35 +43,9 @@ Recorded = tuple[Sequence[FacialMotion], tuple[Interval, ...]]
 """The facial motion of a recording, and its expressions labelled with their kind."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SpotterTraining:
-    """What a training run gave.
-
-    Attributes:
-        checkpoint: the written weights.
-        metrics: by kind, on the test subjects.
-        skipped: recordings that could not be used, with the reason.
-    """
-
-    checkpoint: Path
-    metrics: Mapping[str, Mapping[str, float]]
-    skipped: Mapping[str, str]
-
-    def table(self) -> str:
-        """Return the metrics as text, with what was skipped."""
-        lines = [
-            f"held-out {kind}: " + ", ".join(f"{name} {value:.3f}" for name, value in row.items())
-            for kind, row in self.metrics.items()
-        ]
-        if self.skipped:
-            lines.append(f"skipped {len(self.skipped)} recordings:")
-            lines += [f"  {key}: {reason}" for key, reason in self.skipped.items()]
-        return "\n".join(lines)
-
-
 def train_spotter(
     recipe: DictConfig, out: Path, progress: Progress | None = None
-) -> SpotterTraining:
+) -> TrainedWeights:
     """Train the network of a `LearnedSpotter`; write its weights.
 
     It learns from the facial motion of the training subjects, with expressions planted besides;
@@ -128,16 +99,11 @@ def train_spotter(
     facts = {
         "trained_on": f"{dataset.name}: {dataset.provenance}",
         "recordings": {side: len(parts) for side, parts in sides.items()},
-        "held_out": _json(metrics),
-        "recipe": container(recipe),
-        "versions": package_versions(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "held_out": without_nan(metrics),
+        **made_now(recipe),
     }
-    result = SpotterTraining(out / "spotter.safetensors", metrics, skipped)
-    text = json.dumps({"metrics": _json(metrics), "skipped": skipped}, indent=2, allow_nan=False)
-    write_whole(out / "metrics.json", (text + "\n").encode())
-    write_whole(out / "training.csv", log.csv().encode())
-    write_whole(out / "recipe.yaml", OmegaConf.to_yaml(recipe, resolve=True).encode())
+    result = TrainedWeights(out / "spotter.safetensors", metrics, skipped)
+    result.write_report(recipe, log)
     save_spotter(replace(spotter, provenance=facts), result.checkpoint)
     return result
 
@@ -223,14 +189,6 @@ def measure_spotter(spotter: Spotter, recorded: Sequence[Recorded]) -> dict[str,
             "false_alarms_per_min": c.false_positives / minutes if minutes else math.nan,
         }
         for kind, c in counts.items()
-    }
-
-
-def _json(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
-    """Return the metrics with NaN as null: JSON knows no NaN."""
-    return {
-        kind: {name: None if math.isnan(value) else value for name, value in row.items()}
-        for kind, row in metrics.items()
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from affectfuse.caching import Extracted, Task, digest, digest_code, digest_recording, run_tasks
+from affectfuse.caching import Extracted, digest_code, run_items
 from affectfuse.containers import Frame, Interval
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.extraction import observe
@@ -47,19 +47,10 @@ def read_motions(
         "modality": {key: config.get(key) for key in _USED},
         "code": digest_code(frozenset({type(modality)})),
     }
-    tasks: list[Task] = []
-    failed: dict[str, str] = {}
-    for item in items:
-        try:
-            name = digest({**common, "recording": digest_recording(item.path, item.opener)})
-        except OSError as error:
-            failed[item.key] = f"cannot read {item.path}: {error.strerror}"
-        else:
-            task = partial(_extract, item, modality)
-            tasks.append((item.key, folder / f"{name}.safetensors", task))
-    found, broken = run_tasks(tasks, workers, "reading facial motion", progress)
+    work = ((item, partial(_extract, item, modality), common) for item in items)
+    found, failed = run_items(work, folder, workers, "reading facial motion", progress)
     motions = {key: _restored(extracted) for key, extracted in found.items()}
-    failed |= broken | {key: "no face in it" for key, read in motions.items() if not read}
+    failed |= {key: "no face in it" for key, read in motions.items() if not read}
     return {key: read for key, read in motions.items() if read}, failed
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from affectfuse.training.module import TrainingSettings
 from affectfuse.training.recipes import check_keys, container, settings_of, share
 from affectfuse.training.recognisers import RecogniserSettings, TrainedRecogniser, train_recogniser
 from affectfuse.training.samples import SampleCollector
+from affectfuse.training.trained_weights import without_nan
 from affectfuse.versions import package_versions
 
 __all__ = ["TrainingResult", "train"]
@@ -176,20 +176,11 @@ def _write(
         "samples": result.samples,
         "skipped": result.skipped,
     }
-    text = json.dumps(_json(report), indent=2, allow_nan=False)
+    text = json.dumps(without_nan(report), indent=2, allow_nan=False)
     write_whole(out / "metrics.json", (text + "\n").encode())
     write_whole(out / "training.csv", fitted.log.csv().encode())
     write_whole(out / "recipe.yaml", OmegaConf.to_yaml(recipe, resolve=True).encode())
     save_checkpoint(checkpoint, result.checkpoint)
-
-
-def _json(value: Any) -> Any:
-    """Return the value with NaN as null: JSON knows no NaN."""
-    if isinstance(value, Mapping):
-        return {key: _json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 _KEYS = (

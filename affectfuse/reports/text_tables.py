@@ -1,0 +1,43 @@
+"""Tables as text: CSV, aligned columns, and how a number is written in them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from affectfuse.evaluation.bootstrap import Measured
+
+__all__ = ["aligned", "cell", "csv_text", "interval"]
+
+
+def csv_text(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return rows of text as CSV."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def cell(value: Any) -> str:
+    """Return a value as text: numbers with five decimals at most, NaN where undefined."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.5f}".rstrip("0").rstrip(".") if math.isfinite(value) else "NaN"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table whose columns are of one width each."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def interval(found: Measured) -> dict[str, float]:
+    """Return a measured value with its 95 % interval, by name."""
+    return {"value": found.value, "low_95": found.low, "high_95": found.high}
