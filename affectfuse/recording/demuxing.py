@@ -44,11 +44,17 @@ class Demuxer:
         That is where the container says it starts, or the first item asked for if it is earlier:
         of an RTSP stream FFmpeg takes the packet that came first, which may be shown later.
         """
-        moment_s = item.pts * item.time_base
+        base, pts = item.time_base, item.pts
         if not self._begun:
             self._begun = True
+            moment_s = pts * base
             self._start_s = moment_s if self._start_s is None else min(self._start_s, moment_s)
-        seconds = float(moment_s - self._start_s)
+        start = self._start_s
+        assert start is not None
+        # The difference as one fraction of whole numbers: exact, and quicker than with `Fraction`.
+        over = base.denominator * start.denominator
+        ticks = pts * base.numerator * start.denominator - start.numerator * base.denominator
+        seconds = ticks / over
         return 0.0 if abs(seconds) < 1e-6 else seconds  # a container's start is in microseconds
 
     def decoded(self, stream: Any) -> Iterator[Any]:
