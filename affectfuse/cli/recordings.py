@@ -1,0 +1,169 @@
+"""Commands on one recording: score it, spot its expressions, make a synthetic one."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from affectfuse.cli.application import (
+    AllowCustom,
+    Checkpoint,
+    NoThumbnails,
+    Overrides,
+    Replay,
+    Source,
+    app,
+    custom,
+)
+from affectfuse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from affectfuse.checkpoint import Checkpoint as Model
+    from affectfuse.progress import ScoreProgress
+    from affectfuse.recording.reader import Recording
+
+__all__ = ["score", "spot", "synth"]
+
+
+@app.command()
+def score(
+    recording: Source,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/score"),
+    checkpoint: Checkpoint = None,
+    events: Annotated[
+        Path | None, typer.Option(help="the questions: BIDS events.tsv or CSV with onset, duration")
+    ] = None,
+    replay: Replay = False,
+    no_thumbnails: NoThumbnails = False,
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Score a recording: heart rate, micro-expressions, the fused estimate, a report."""
+    from affectfuse.config import load_recipe
+    from affectfuse.pipeline import score_recording
+    from affectfuse.progress import ScoreProgress
+    from affectfuse.reports.writing import check_writable, write_session
+    from affectfuse.scoring.events import read_events
+
+    with custom(allow_custom):
+        recipe = load_recipe("score", overrides or ())
+        check_writable(out)
+        questions = read_events(events) if events else ()
+
+        def begin(opened: Recording) -> None:
+            if events:  # again, now that it is known how long the recording lasts
+                read_events(events, duration_s=opened.info.duration_s)
+            progress.expect(opened.info.duration_s)
+            _stop_on_interrupt(opened, progress)
+
+        model = _loaded(checkpoint, overrides or ())
+        with ScoreProgress() as progress:
+            result = score_recording(
+                recipe,
+                recording,
+                checkpoint=model,
+                events=questions,
+                replay=replay,
+                watch=progress.watch,
+                opened=begin,
+            )
+        report = write_session(result, out, thumbnails=not no_thumbnails)
+    for note in result.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{report}")
+
+
+@app.command()
+def spot(
+    recording: Source,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/spot"),
+    checkpoint: Checkpoint = None,
+    replay: Replay = False,
+    no_thumbnails: NoThumbnails = False,
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Spot the micro- and macro-expressions of a recording, however long, and name the former.
+
+    Writes spotted.csv, spotted.json and spotted.html.
+    """
+    from affectfuse.config import load_recipe
+    from affectfuse.pipeline import spot_recording
+    from affectfuse.progress import ScoreProgress
+    from affectfuse.reports.spotting import spotted_table, write_spotted
+    from affectfuse.reports.writing import check_writable
+
+    with custom(allow_custom):
+        recipe = load_recipe("spot", overrides or ())
+        check_writable(out)
+        model = _loaded(checkpoint, overrides or ())
+
+        def begin(opened: Recording) -> None:
+            progress.expect(opened.info.duration_s)
+            _stop_on_interrupt(opened, progress)
+
+        with ScoreProgress() as progress:
+            result = spot_recording(
+                recipe,
+                recording,
+                checkpoint=model,
+                replay=replay,
+                watch=progress.watch,
+                opened=begin,
+            )
+        page = write_spotted(result, out, thumbnails=not no_thumbnails)
+    for note in result.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(spotted_table(result))
+    typer.echo(f"{page}")
+
+
+@app.command()
+def synth(
+    out: Annotated[Path, typer.Argument(help="the video to write, .mp4")],
+    overrides: Overrides = None,
+) -> None:
+    """Render a synthetic recording whose every truth is known, written beside it."""
+    from affectfuse.config import load_recipe
+    from affectfuse.datasets.synthetic import synthesise
+    from affectfuse.progress import StepProgress
+
+    with StepProgress() as progress:
+        synthesise(load_recipe("synth", overrides or ()), out, progress.step)
+    typer.echo(f"{out}")
+
+
+def _loaded(checkpoint: str | None, overrides: Sequence[str]) -> Model | None:
+    if checkpoint is None:
+        return None
+    from affectfuse.checkpoint import load_checkpoint
+    from affectfuse.fusion.estimator import one_thread
+
+    _refuse_modalities(overrides)
+    model = load_checkpoint(checkpoint)
+    one_thread()
+    return model
+
+
+def _refuse_modalities(overrides: Sequence[str]) -> None:
+    for override in overrides:
+        if override.partition("=")[0].partition(".")[0] == "modalities":
+            raise ConfigError(
+                f"'{override}' cannot go with --checkpoint: a checkpoint brings the modalities it "
+                "was trained with. Leave one of the two out."
+            )
+
+
+def _stop_on_interrupt(recording: Recording, progress: ScoreProgress) -> None:
+    """From now on the first Ctrl-C stops reading and keeps what there is; the second one quits."""
+
+    def stop(signum: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        progress.say("stopping: what was read so far is scored; Ctrl-C again to quit without it")
+        recording.stop()
+
+    signal.signal(signal.SIGINT, stop)
