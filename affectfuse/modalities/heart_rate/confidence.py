@@ -70,8 +70,8 @@ class Confidence:
     tick over the last 15, and for how long there has been one; and the means of the second to
     fourth over the last 40 ticks. It never exceeds the belief.
 
-    Fitted by `python benchmarks/heart_rate/fit_confidence.py` on rendered faces, the same with
-    their pulse taken out, and simulated traces. Those without a pulse weigh eight times, so that
+    Fitted as `python benchmarks/heart_rate/fit_confidence.py` does, over stored readings of its
+    sets: rendered faces, the same with their pulse taken out, and simulated traces. Those without a pulse weigh eight times, so that
     where there is one the middle of the scale is modest: docs/results/heart_rate.md has the
     figures.
     """
