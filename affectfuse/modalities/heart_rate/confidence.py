@@ -71,9 +71,9 @@ class Confidence:
     fourth over the last 40 ticks. It never exceeds the belief.
 
     Fitted as `python benchmarks/heart_rate/fit_confidence.py` does, over stored readings of its
-    sets: rendered faces, the same with their pulse taken out, and simulated traces. Those without a pulse weigh eight times, so that
-    where there is one the middle of the scale is modest: docs/results/heart_rate.md has the
-    figures.
+    sets: rendered faces, the same with their pulse taken out, and simulated traces. Those without
+    a pulse weigh eight times, so that where there is one the middle of the scale is modest:
+    docs/results/heart_rate.md has the figures.
     """
 
     def __init__(self) -> None:
