@@ -39,7 +39,8 @@ def test_damage_in_the_middle_is_skipped_and_counted(tmp_path: Path) -> None:
     path = write_video(tmp_path / "clip.mp4", np.arange(60) / 30, images=list(noise))
     data = bytearray(path.read_bytes())
     middle = data.index(b"mdat") + len(data) // 2
-    data[middle : middle + 4000] = b"\x55" * 4000
+    # Three frames' worth: FFmpeg, decoding in threads, now and then conceals a single one.
+    data[middle : middle + 12000] = b"\x55" * 12000
     path.write_bytes(data)
     with open_recording(path) as recording:
         frames = frames_of(recording)
