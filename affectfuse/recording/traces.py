@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import threading
 import time
@@ -14,6 +13,7 @@ import numpy as np
 from affectfuse.containers import Array, Observation, SignalBlock
 from affectfuse.errors import RecordingError
 from affectfuse.recording.base import Recording, RecordingInfo
+from affectfuse.recording.text_tables import read_numbers
 
 __all__ = ["CHANNELS", "TraceRecording", "is_trace"]
 
@@ -62,10 +62,19 @@ class TraceRecording(Recording):
         )
 
     def _read(self, path: Path) -> tuple[Array, Array]:
-        columns, rows = _table(path)
-        unit = _TIMES[columns[0]]
-        self._incomplete = sum(len(row) == 0 for row in rows)
-        table = np.array([row for row in rows if row], dtype=float).reshape(-1, 4)
+        found = read_numbers(path)
+        header = [name.lower() for name in found.columns]
+        times = [name for name in header if name in _TIMES]
+        places = {_NAMES[name]: place for place, name in enumerate(header) if name in _NAMES}
+        if len(times) != 1 or len(places) != 3:
+            raise RecordingError(
+                f"'{path}' has the columns {', '.join(header) or 'none'}; a trace needs a header "
+                "with 'time' (or 'time_s', 'time_ms'), 'R', 'G' and 'B'."
+            )
+        table = found.numbers[:, [header.index(times[0]), *(places[name] for name in CHANNELS)]]
+        whole = np.isfinite(table).all(axis=1)
+        self._incomplete = int((~whole).sum())
+        table, unit = table[whole], _TIMES[times[0]]
         if math.isnan(unit) and len(table) > 1:
             unit = 1e-3 if float(np.median(np.diff(table[:, 0]))) > 2.0 else 1.0
         latest = np.maximum.accumulate(np.concatenate([[-np.inf], table[:, 0]]))[:-1]
@@ -107,32 +116,3 @@ class TraceRecording(Recording):
 
     def close(self) -> None:
         self.stop()
-
-
-def _table(path: Path) -> tuple[list[str], list[list[float]]]:
-    """Return the name of the time column and the numbers of each row, time first, [] if not."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [*csv.reader(file, delimiter="\t" if path.suffix.lower() == ".tsv" else ",")]
-    except FileNotFoundError:
-        raise RecordingError(f"'{path}' does not exist; check the path.") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RecordingError(f"'{path}' cannot be read as a table ({error}).") from None
-    header = [name.strip().lower() for name in lines[0]] if lines else []
-    times = [name for name in header if name in _TIMES]
-    places = {_NAMES[name]: place for place, name in enumerate(header) if name in _NAMES}
-    if len(times) != 1 or len(places) != 3:
-        raise RecordingError(
-            f"'{path}' has the columns {', '.join(header) or 'none'}; a trace needs a header with "
-            "'time' (or 'time_s', 'time_ms'), 'R', 'G' and 'B'."
-        )
-    wanted = [header.index(times[0]), *(places[name] for name in CHANNELS)]
-    return times, [_numbers(line, wanted) for line in lines[1:] if line]
-
-
-def _numbers(line: list[str], wanted: list[int]) -> list[float]:
-    try:
-        row = [float(line[place]) for place in wanted]
-    except (ValueError, IndexError):
-        return []
-    return row if all(map(math.isfinite, row)) else []

@@ -1,0 +1,134 @@
+"""Tables of numbers in text files: `.csv`, `.tsv`, `.txt`, as they are or as `.gz`."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO, cast
+
+import numpy as np
+
+from affectfuse.containers import Array
+from affectfuse.errors import RecordingError, did_you_mean
+
+__all__ = ["NumberTable", "number", "open_text", "read_numbers", "separator"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumberTable:
+    """The numbers of a table.
+
+    Attributes:
+        path: the file.
+        columns: their names; '' where a column has none.
+        numbers: (row, column) float64, NaN where there is no finite number.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    numbers: Array
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def take(self, names: Iterable[str]) -> Array:
+        """Return columns by their names, (row, column).
+
+        Raises:
+            RecordingError: for a name that no column has.
+        """
+        return self.numbers[:, [self.place(name) for name in names]]
+
+    def place(self, name: str) -> int:
+        """Return which column has a name.
+
+        Raises:
+            RecordingError: when none has.
+        """
+        if name not in self.columns:
+            raise RecordingError(
+                f"'{self.path}' has no column '{name}'. "
+                f"{did_you_mean(name, (column for column in self.columns if column))}"
+            )
+        return self.columns.index(name)
+
+    def hold_numbers(self) -> list[str]:
+        """Return the columns that have a name and at least one number."""
+        filled: Array = np.asarray(np.isfinite(self.numbers).any(axis=0))
+        return [name for name, some in zip(self.columns, filled, strict=True) if name and some]
+
+
+def read_numbers(path: Path, columns: Sequence[str] | None = None) -> NumberTable:
+    """Read a table of numbers; what is no number becomes NaN.
+
+    Args:
+        path: of the file, separated by tabs (.tsv) or by what its first line has most of: commas,
+            semicolons or tabs.
+        columns: their names, of a file without a header.
+
+    Raises:
+        RecordingError: when it cannot be read, has two columns of one name, or no header.
+    """
+    try:
+        with open_text(path) as file:
+            named, numbers = _parse(file, columns, path)
+    except FileNotFoundError:
+        raise RecordingError(f"'{path}' does not exist; check the path.") from None
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise RecordingError(f"'{path}' cannot be read as a table ({error}).") from None
+    cells = np.frombuffer(numbers, np.float64) if numbers else np.zeros(0)
+    return NumberTable(path, tuple(named), cells.reshape(-1, max(len(named), 1)))
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a text file, compressed or not."""
+    if path.suffix.lower() == ".gz":
+        return cast(TextIO, gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def separator(path: Path, line: str) -> str:
+    """Return what separates the cells of a table with such a first line."""
+    tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
+    return "\t" if tabs else max(",;\t", key=line.count)
+
+
+def number(cell: str) -> float:
+    """Return a cell's number, NaN where it holds no finite one."""
+    try:
+        found = float(cell)
+    except ValueError:
+        return math.nan
+    return found if math.isfinite(found) else math.nan
+
+
+def _parse(
+    file: TextIO, columns: Sequence[str] | None, path: Path
+) -> tuple[list[str], array[float]]:
+    first = file.readline()
+    delimiter = separator(path, first)
+    cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])]
+    named, numbers = list(cells if columns is None else columns), array("d")
+    if columns is not None:
+        numbers.extend(_row(cells, len(named)) if cells else ())
+    elif cells and not any(math.isnan(number(cell)) for cell in cells):
+        raise RecordingError(
+            f"the first line of '{path}' holds numbers ({first.strip()[:60]}); a table begins with "
+            "the names of its columns: add them."
+        )
+    twice = sorted({name for name in named if name and named.count(name) > 1})
+    if twice:
+        raise RecordingError(f"'{path}' has two columns '{twice[0]}'; rename one.")
+    for line in csv.reader(file, delimiter=delimiter):
+        if line:
+            numbers.extend(_row(line, len(named)))
+    return named, numbers
+
+
+def _row(cells: Sequence[str], width: int) -> Iterable[float]:
+    return map(number, [*cells[:width], *[""] * (width - len(cells))])
