@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from affectfuse.fusion.base import FusionHead, FusionOutput
+from affectfuse.fusion.unimodal import UnimodalHeads, masked
 
 __all__ = ["LogLinearPool"]
 
@@ -22,7 +23,8 @@ class LogLinearPool(FusionHead):
     log prior(y) + sum of w_m * q_m * e_m(y), and w_m = 1 is the naive Bayes rule: conditionally
     independent modalities. w_m >= 0 is learned (softplus), q_m is the sample's quality. The weights
     are not renormalised when a modality is absent, so the estimate falls back towards the prior,
-    and is the prior when nothing is present.
+    and is the prior when nothing is present. For labels the same holds of log odds; a scale's value
+    is its mean plus a weighted sum of what each modality says of its deviation.
 
     Reference: Genest and Zidek (1986), "Combining probability distributions: a critique and an
     annotated bibliography", doi:10.1214/ss/1177013825. Deviation: pooled relative to the prior
@@ -36,22 +38,17 @@ class LogLinearPool(FusionHead):
     def __init__(
         self,
         embedding_dims: Mapping[str, int],
-        class_prior: Tensor,
+        prior_logits: Tensor,
         initial_weight: float = 1.0,
     ) -> None:
-        super().__init__(embedding_dims, class_prior)
+        super().__init__(embedding_dims, prior_logits)
         if not initial_weight > 0:
             raise ValueError(f"initial_weight is {initial_weight}; it must be above 0.")
-        classes = len(class_prior)
         before_softplus = math.log(math.expm1(initial_weight))
-        self.heads = nn.ModuleDict()
-        self.raw_weights = nn.ParameterDict()
-        for name in sorted(embedding_dims):  # sorted: the order of the modalities changes nothing
-            head = nn.Linear(embedding_dims[name], classes)
-            nn.init.zeros_(head.weight)  # an untrained head says the prior
-            nn.init.zeros_(head.bias)
-            self.heads[name] = head
-            self.raw_weights[name] = nn.Parameter(torch.tensor(before_softplus))
+        self.heads = UnimodalHeads(embedding_dims, len(prior_logits))
+        self.raw_weights = nn.ParameterDict(
+            {name: nn.Parameter(torch.tensor(before_softplus)) for name in self.heads}
+        )
 
     def forward(
         self,
@@ -59,15 +56,12 @@ class LogLinearPool(FusionHead):
         present: Mapping[str, Tensor],
         quality: Mapping[str, Tensor],
     ) -> FusionOutput:
-        weights, modality_logits = {}, {}
-        batch = len(next(iter(embeddings.values())))
-        logits = self.log_prior.expand(batch, -1)
-        for name, head in self.heads.items():
-            here = present[name]
-            embedding = torch.where(here.unsqueeze(-1), embeddings[name], 0.0)
-            trust = torch.where(here, quality[name], 0.0).clamp(0.0, 1.0)
-            weights[name] = functional.softplus(self.raw_weights[name]) * trust
-            evidence = torch.where(here.unsqueeze(-1), head(embedding), 0.0)
-            logits = logits + weights[name].unsqueeze(-1) * evidence
-            modality_logits[name] = self.log_prior + evidence
-        return FusionOutput(logits, modality_logits, weights)
+        known, trust = masked(embeddings, present, quality)
+        evidence = self.heads(known, present)
+        weights, logits = {}, self.prior_logits
+        for name, own in evidence.items():
+            weights[name] = functional.softplus(self.raw_weights[name]) * trust[name]
+            logits = logits + weights[name].unsqueeze(-1) * own
+        return FusionOutput(
+            logits, {name: self.prior_logits + own for name, own in evidence.items()}, weights
+        )

@@ -12,6 +12,7 @@ from affectfuse.fusion.log_linear_pool import LogLinearPool
 
 WIDTHS = {"pulse": 4, "face": 3, "voice": 5}
 PRIOR = torch.tensor([0.5, 0.3, 0.2])
+PRIOR_LOGITS = PRIOR.log()
 BATCH = 7
 SUBSETS = list(product([True, False], repeat=len(WIDTHS)))
 Inputs = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]
@@ -19,7 +20,7 @@ Inputs = tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]
 
 def trained_head(order: tuple[str, ...] = tuple(WIDTHS)) -> LogLinearPool:
     """A head whose every parameter is drawn: a fresh one says the prior whatever it is given."""
-    head = LogLinearPool({name: WIDTHS[name] for name in order}, PRIOR)
+    head = LogLinearPool({name: WIDTHS[name] for name in order}, PRIOR_LOGITS)
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for _, parameter in sorted(head.named_parameters()):
@@ -115,7 +116,7 @@ def test_order_of_modalities_changes_no_bit() -> None:
 def test_nothing_present_is_the_prior_and_so_is_an_untrained_head() -> None:
     nothing = trained_head()(*inputs((False, False, False))).logits
     torch.testing.assert_close(nothing.softmax(-1), PRIOR.expand(BATCH, -1))
-    untrained = LogLinearPool(WIDTHS, PRIOR)(*inputs()).logits
+    untrained = LogLinearPool(WIDTHS, PRIOR_LOGITS)(*inputs()).logits
     torch.testing.assert_close(untrained.softmax(-1), PRIOR.expand(BATCH, -1))
 
 
@@ -132,7 +133,7 @@ def test_zero_quality_says_the_prior_and_quality_beyond_one_counts_as_one() -> N
 def test_confidence_does_not_rise_when_a_modality_is_removed() -> None:
     """On data in which naive Bayes is the truth, mean confidence falls with each removal."""
     generator = torch.Generator().manual_seed(0)
-    head = LogLinearPool({"a": 1, "b": 1}, torch.tensor([0.5, 0.5]))
+    head = LogLinearPool({"a": 1, "b": 1}, torch.zeros(2))
     labels = torch.randint(0, 2, (4000,), generator=generator)
     embeddings = {}
     with torch.no_grad():
@@ -158,9 +159,9 @@ def test_confidence_does_not_rise_when_a_modality_is_removed() -> None:
 
 @pytest.mark.parametrize("weight", [0.1, 1.0, 3.0])
 def test_initial_weight(weight: float) -> None:
-    head = LogLinearPool(WIDTHS, PRIOR, initial_weight=weight)
+    head = LogLinearPool(WIDTHS, PRIOR_LOGITS, initial_weight=weight)
     embeddings, present, _ = inputs()
     weights = head(embeddings, present, {name: torch.ones(BATCH) for name in WIDTHS}).weights
     assert weights["face"].tolist() == pytest.approx([weight] * BATCH)
     with pytest.raises(ValueError, match=r"initial_weight is 0\.0; it must be above 0"):
-        LogLinearPool(WIDTHS, PRIOR, initial_weight=0.0)
+        LogLinearPool(WIDTHS, PRIOR_LOGITS, initial_weight=0.0)
