@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from affectfuse.containers import Target
 from affectfuse.errors import CheckpointError, ConfigError
 from affectfuse.files import write_whole
 from affectfuse.fusion.base import FusionHead
+from affectfuse.fusion.calibration import FUSED, Calibration
 from affectfuse.fusion.estimator import Estimator
 from affectfuse.fusion.model import FusionModel
 from affectfuse.modalities.base import Modality, Recognise
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 FORMAT = "affectfuse checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DEMO = "demo"
 """Name of the small checkpoint inside the package, trained on synthetic recordings."""
 
@@ -49,10 +50,9 @@ class Checkpoint:
         modality_configs: by modality name, the config it is built from.
         sample_specs: by modality name, the `sample_spec` it had in training.
         fusion_config: the head's config.
-        target: what the model predicts.
-        class_prior: training frequency of each class.
-        temperature: of the fused logits, fitted on validation subjects.
-        modality_temperatures: of each modality's own logits.
+        targets: what the model predicts, the main target first.
+        prior_logits: of the head, (output,): see `FusionHead`.
+        calibration: temperatures and conformal thresholds, fitted on held-out subjects.
         weights: of the fusion model.
         recogniser_weights: by name of a modality that has a recogniser.
         trained_on: data set, its provenance sentence, subjects by side of the split, recognisers'
@@ -66,10 +66,9 @@ class Checkpoint:
     modality_configs: Mapping[str, Mapping[str, Any]]
     sample_specs: Mapping[str, Mapping[str, Any]]
     fusion_config: Mapping[str, Any]
-    target: Target
-    class_prior: Sequence[float]
-    temperature: float
-    modality_temperatures: Mapping[str, float]
+    targets: tuple[Target, ...]
+    prior_logits: Sequence[float]
+    calibration: Calibration
     weights: Mapping[str, Tensor]
     recogniser_weights: Mapping[str, Mapping[str, Tensor]]
     trained_on: Mapping[str, Any]
@@ -77,6 +76,11 @@ class Checkpoint:
     versions: Mapping[str, str]
     created: str
     source: str = field(default="memory")
+
+    @property
+    def target(self) -> Target:
+        """The main target."""
+        return self.targets[0]
 
     def modalities(self) -> dict[str, Modality]:
         """Build the modalities.
@@ -108,7 +112,7 @@ class Checkpoint:
         """
         modalities = self.modalities()
         try:
-            model = build_model(modalities, self.fusion_config, self.class_prior)
+            model = build_model(modalities, self.fusion_config, self.prior_logits)
         except ConfigError as error:
             raise self._unavailable(str(self.fusion_config.get("target")), error) from error
         self._load(model, self.weights, "the fusion model")
@@ -116,7 +120,7 @@ class Checkpoint:
 
     def estimator(self) -> Estimator:
         """Return the trained model as a function of ticks."""
-        return Estimator(self.model(), self.target, self.temperature, self.modality_temperatures)
+        return Estimator(self.model(), self.targets, self.calibration)
 
     def recognise(self) -> dict[str, Recognise]:
         """Return the trained recogniser of each modality that has one."""
@@ -140,6 +144,7 @@ class Checkpoint:
             "created": self.created,
             "target": self.target.name,
             "classes": list(self.target.classes),
+            "targets": [asdict(target) for target in self.targets],
             "modalities": sorted(self.modality_configs),
             "trained_on": {k: v for k, v in self.trained_on.items() if k != "recipe"},
             "metrics": [dict(row) for row in self.metrics],
@@ -152,12 +157,17 @@ class Checkpoint:
         lines = [
             f"checkpoint    {self.source}, written {self.created} by affectfuse "
             f"{self.versions.get('affectfuse', 'unknown')}",
-            f"target        {self.target.name}: {', '.join(self.target.classes)} (one a "
-            f"{self.target.unit}, evidence: {self.target.evidence})",
+            *(
+                f"target        {target.name}, {target.kind}: {', '.join(target.classes)} (one a "
+                f"{target.unit}, evidence: {target.evidence})"
+                for target in self.targets
+            ),
             f"modalities    {', '.join(sorted(self.modality_configs))}",
             f"trained on    {self.trained_on.get('dataset')}: {self.trained_on.get('provenance')}",
             "subjects      " + ", ".join(f"{len(who)} {side}" for side, who in subjects.items()),
-            f"temperature   {self.temperature:.2f}",
+            "temperature   "
+            + (", ".join(f"{t:.2f} ({n})" for n, t in self.calibration.of(FUSED).items()) or "1"),
+            *self._coverage(),
         ]
         for row in self.metrics:
             numbers = ", ".join(
@@ -168,6 +178,13 @@ class Checkpoint:
                 f"{row['subjects']} subjects)"
             )
         return "\n".join(lines)
+
+    def _coverage(self) -> list[str]:
+        sets = self.calibration
+        if not sets.thresholds:
+            return []
+        what = ", ".join(sets.thresholds)
+        return [f"conformal     sets of {what} at a coverage of {sets.coverage:.0%}"]
 
     def _load(self, module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
         try:
@@ -200,14 +217,14 @@ def _spec_text(spec: Mapping[str, Any]) -> str:
 
 
 def build_model(
-    modalities: Mapping[str, Modality], fusion: Mapping[str, Any], class_prior: Sequence[float]
+    modalities: Mapping[str, Modality], fusion: Mapping[str, Any], prior_logits: Sequence[float]
 ) -> FusionModel:
     """Build an untrained model: the modalities' encoders and the configured head."""
     head = build(
         fusion,
         FusionHead,  # type: ignore[type-abstract]
         embedding_dims={name: modality.embedding_dim for name, modality in modalities.items()},
-        class_prior=torch.tensor(list(class_prior), dtype=torch.float32),
+        prior_logits=torch.tensor(list(prior_logits), dtype=torch.float32),
     )
     return FusionModel(
         {name: modality.encoder() for name, modality in sorted(modalities.items())},
@@ -224,7 +241,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """
     content = {f.name: getattr(checkpoint, f.name) for f in fields(checkpoint)}
     del content["source"]
-    content["target"] = {f.name: getattr(checkpoint.target, f.name) for f in fields(Target)}
+    content["targets"] = [asdict(target) for target in checkpoint.targets]
+    content["calibration"] = asdict(checkpoint.calibration)
     content = {"format": FORMAT, "format_version": FORMAT_VERSION, **_plain(content)}
     buffer = io.BytesIO()
     torch.save(content, buffer)
@@ -273,9 +291,11 @@ def load_checkpoint(path_or_name: str | Path) -> Checkpoint:
         wrong = sorted(set(content) ^ known)[0]
         state = "lacks" if wrong in known else "has the unknown part"
         raise CheckpointError(f"{path} {state} '{wrong}': {_FIT}")
-    target = content.pop("target")
-    target["classes"] = tuple(target["classes"])
-    return Checkpoint(target=Target(**target), source=str(path_or_name), **content)
+    targets = [Target(**{**t, "classes": tuple(t["classes"])}) for t in content.pop("targets")]
+    calibration = Calibration(**content.pop("calibration"))
+    return Checkpoint(
+        targets=tuple(targets), calibration=calibration, source=str(path_or_name), **content
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

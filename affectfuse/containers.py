@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +31,13 @@ __all__ = [
     "Reading",
     "SignalBlock",
     "Target",
+    "TargetKind",
     "Tick",
     "Track",
 ]
 
 Array = NDArray[Any]
+TargetKind = Literal["classes", "labels", "scales"]
 
 
 # ---------------------------------------------------------------- observations: what a source gives
@@ -249,23 +251,30 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a head predicts.
+    """What a head predicts; it may predict several at once.
 
     Attributes:
         name: of the target, e.g. 'hidden_state'.
-        classes: class names, in the order of the logits.
+        classes: names of the classes, labels or scales, in the order of the outputs.
         unit: what one label is given to: 'clip', 'window' or 'session'.
         evidence: what stands behind a label: 'coder', 'self-report', 'condition' or 'planted'.
+        kind: 'classes': one of them is so; 'labels': each is so or not (action units); 'scales':
+            each is a number (valence, arousal).
     """
 
     name: str
     classes: tuple[str, ...]
     unit: str
     evidence: str
+    kind: TargetKind = "classes"
 
     def __post_init__(self) -> None:
-        if len(self.classes) < 2 or len(set(self.classes)) != len(self.classes):
-            raise ValueError(f"target '{self.name}' needs at least two distinct classes")
+        if self.kind not in get_args(TargetKind):
+            allowed = ", ".join(get_args(TargetKind))
+            raise ValueError(f"target '{self.name}' is of kind '{self.kind}'; allowed: {allowed}")
+        least = 2 if self.kind == "classes" else 1
+        if len(self.classes) < least or len(set(self.classes)) != len(self.classes):
+            raise ValueError(f"target '{self.name}' needs at least {least} distinct {self.kind}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,12 +282,18 @@ class Estimate:
     """The fused estimate of one tick.
 
     Attributes:
-        probabilities: by class, calibrated, summing to 1; the prior when nothing is present.
+        probabilities: by class or label, calibrated; those of one target's classes sum to 1. The
+            prior when nothing is present.
         weights: by modality, the weight its evidence had; 0 where it is absent.
         modality_probabilities: by present modality, what it alone would say.
+        values: by scale, in the scale's own unit; the mean in training when nothing is present.
+        prediction_sets: by target, the classes that cannot be ruled out at the checkpoint's
+            coverage; of targets whose conformal quantiles were fitted.
     """
 
     time_s: float
     probabilities: Mapping[str, float]
     weights: Mapping[str, float]
     modality_probabilities: Mapping[str, Mapping[str, float]]
+    values: Mapping[str, float] = field(default_factory=dict)
+    prediction_sets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

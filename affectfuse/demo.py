@@ -21,7 +21,8 @@ from affectfuse.pipeline import score_recording
 from affectfuse.reports.session import SessionResult
 from affectfuse.reports.writing import write_session
 from affectfuse.training.metrics import auroc, uar
-from affectfuse.training.samples import label_ticks
+from affectfuse.training.samples import Sampling, label_ticks
+from affectfuse.training.targets import labels_at
 from affectfuse.training.train import train
 
 __all__ = ["DemoResult", "compare", "run_demo"]
@@ -79,7 +80,7 @@ def run_demo(recipe: DictConfig, out: Path, progress: Progress | None = None) ->
         if progress:
             progress("scoring sessions", len(scored), len(items))
     report = write_session(scored[0][1], out / "session")
-    rows = compare(scored, checkpoint.target, settle_s=recipe.settle_s)
+    rows = compare(scored, checkpoint.target, settle_s=recipe.sampling.settle_s)
     write_whole(out / "demo.json", (json.dumps(rows, indent=1) + "\n").encode())
     return DemoResult(trained.table(), len(scored), tuple(rows), report)
 
@@ -175,9 +176,12 @@ def _states(
 ) -> list[tuple[str, str, str, str]]:
     """Fused beside each modality alone, on the windows in which all modalities were present."""
     estimates = [estimate for _, some in sessions for estimate in some]
+    sampling = Sampling(0.0, settle_s, 1.0)
     truth = np.concatenate(
         [
-            label_ticks(np.array([e.time_s for e in some]), labels, target.classes, settle_s)
+            labels_at(
+                label_ticks(np.array([e.time_s for e in some]), labels, sampling), labels, [target]
+            )[target.name]
             for labels, some in sessions
         ]
     )

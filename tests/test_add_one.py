@@ -98,9 +98,9 @@ from affectfuse.fusion.base import FusionHead, FusionOutput
 class Mean(FusionHead):
     """The mean of the present modalities' logits; the prior when there is none."""
 
-    def __init__(self, embedding_dims, class_prior, bias: bool) -> None:
-        super().__init__(embedding_dims, class_prior)
-        classes = len(class_prior)
+    def __init__(self, embedding_dims, prior_logits, bias: bool) -> None:
+        super().__init__(embedding_dims, prior_logits)
+        classes = len(prior_logits)
         heads = {n: torch.nn.Linear(d, classes, bias=bias) for n, d in embedding_dims.items()}
         self.heads = torch.nn.ModuleDict(heads)
 
@@ -112,7 +112,7 @@ class Mean(FusionHead):
             logits[name] = torch.where(there[:, None], head(safe), 0.0)
             weights[name] = there.float()
         count = sum(weights.values()).clamp_min(1.0)[:, None]
-        return FusionOutput(self.log_prior + sum(logits.values()) / count, logits, weights)
+        return FusionOutput(self.prior_logits + sum(logits.values()) / count, logits, weights)
 '''
 
 PROTOCOL = '''
@@ -200,7 +200,7 @@ def test_one_file_and_one_config_each(my_lab: Path, monkeypatch: pytest.MonkeyPa
             "workers=1",
             "training.max_epochs=200",
             "training.learning_rate=0.02",
-            "settle_s=1.5",
+            "sampling.settle_s=1.5",
         ],
     )
     result = train(recipe, my_lab / "model")

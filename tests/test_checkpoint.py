@@ -29,8 +29,10 @@ from affectfuse.checkpoint import (
 from affectfuse.config import custom_package
 from affectfuse.containers import ModalitySample, Target, Tick
 from affectfuse.errors import CheckpointError, OutputError
+from affectfuse.fusion.calibration import Calibration
 from affectfuse.modalities.recognition import FrozenRecogniser
 
+PRIOR_LOGITS = (math.log(0.6), math.log(0.4))
 SOURCE = """
     from torch import nn
 
@@ -90,7 +92,7 @@ def trained(custom: Path) -> Checkpoint:
     from custom.pulse import Beat, Pulse
 
     torch.manual_seed(0)
-    model = build_model({"pulse": Pulse(3)}, FUSION, (0.6, 0.4))
+    model = build_model({"pulse": Pulse(3)}, FUSION, PRIOR_LOGITS)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape))
@@ -98,10 +100,11 @@ def trained(custom: Path) -> Checkpoint:
         modality_configs={"pulse": PULSE},
         sample_specs={"pulse": {"sample_shape": [3], "embedding_dim": 4}},
         fusion_config=FUSION,
-        target=TARGET,
-        class_prior=(0.6, 0.4),
-        temperature=1.5,
-        modality_temperatures={"pulse": 0.8},
+        targets=(TARGET,),
+        prior_logits=PRIOR_LOGITS,
+        calibration=Calibration(
+            {"fused": {TARGET.name: 1.5}, "pulse": {TARGET.name: 0.8}}, 0.9, {TARGET.name: 0.7}
+        ),
         weights=model.state_dict(),
         recogniser_weights={"pulse": Beat().state_dict()},
         trained_on={
@@ -134,7 +137,8 @@ def test_what_is_saved_is_loaded(trained: Checkpoint, path: Path) -> None:
     assert loaded.target == TARGET
     assert loaded.source == str(path)
     assert loaded.modality_configs == {"pulse": PULSE}
-    assert loaded.class_prior == [0.6, 0.4]
+    assert loaded.prior_logits == list(PRIOR_LOGITS)
+    assert loaded.calibration == trained.calibration
     assert loaded.trained_on == trained.trained_on
     assert math.isnan(loaded.metrics[0]["auroc"])
     for name, weight in trained.weights.items():
@@ -146,13 +150,23 @@ def test_what_is_saved_is_loaded(trained: Checkpoint, path: Path) -> None:
     assert path.stat().st_size < 50_000
 
 
+def test_the_prediction_set_holds_what_the_threshold_lets_in(trained: Checkpoint) -> None:
+    estimate = trained.estimator().estimate(TICK)
+    likely = {name for name, p in estimate.probabilities.items() if 1 - p <= 0.7}
+    assert set(estimate.prediction_sets[TARGET.name]) == likely
+    strict = replace(trained, calibration=Calibration({}, 0.1, {TARGET.name: 0.0}))
+    (alone,) = strict.estimator().estimate(TICK).prediction_sets[TARGET.name]
+    found = strict.estimator().estimate(TICK).probabilities
+    assert alone == max(found, key=lambda name: found[name])
+
+
 def test_temperatures_reach_the_estimates(trained: Checkpoint) -> None:
     def odds(checkpoint: Checkpoint) -> tuple[float, float]:
         estimate = checkpoint.estimator().estimate(TICK)
         found = (estimate.probabilities, estimate.modality_probabilities["pulse"])
         return tuple(math.log(p["tense"] / p["calm"]) - math.log(0.4 / 0.6) for p in found)  # type: ignore[return-value]
 
-    plain = odds(replace(trained, temperature=1.0, modality_temperatures={}))
+    plain = odds(replace(trained, calibration=Calibration()))
     assert odds(trained) == pytest.approx((plain[0] / 1.5, plain[1] / 0.8), rel=1e-4)
 
 
@@ -192,7 +206,12 @@ def test_a_frozen_recogniser_survives_pickling_and_is_known_by_its_weights() -> 
 def test_it_describes_itself(path: Path) -> None:
     loaded = load_checkpoint(path)
     text = loaded.describe()
-    for part in ("state: calm, tense", "planted: Nobody was recorded.", "2 train", "uar 0.800"):
+    for part in (
+        "state, classes: calm, tense",
+        "planted: Nobody was recorded.",
+        "2 train",
+        "uar 0.800",
+    ):
         assert part in text
     provenance = loaded.provenance()
     assert provenance["trained_on"]["provenance"] == "Nobody was recorded."
@@ -242,13 +261,13 @@ def test_a_truncated_checkpoint_is_refused(path: Path) -> None:
 
 def test_another_format_version_is_refused(path: Path) -> None:
     message = refusal(rewritten(path, format_version=FORMAT_VERSION + 1, later="part"))
-    assert "has format version 2, written by affectfuse 0.1.0" in message
-    assert "reads version 1: use the version of affectfuse that wrote it" in message
+    assert "has format version 3, written by affectfuse 0.1.0" in message
+    assert "reads version 2: use the version of affectfuse that wrote it" in message
 
 
 def test_missing_and_unknown_parts_are_named(path: Path) -> None:
     assert "has the unknown part 'extra'" in refusal(rewritten(path, extra=1))
-    assert "lacks 'temperature'" in refusal(rewritten(path, extra=..., temperature=...))
+    assert "lacks 'calibration'" in refusal(rewritten(path, extra=..., calibration=...))
 
 
 def test_samples_that_no_longer_match_are_refused(path: Path) -> None:

@@ -35,13 +35,16 @@ class DatasetItem:
         key: unique in the data set, stable between runs.
         subject: who is recorded; splits never put one subject on both sides.
         path: the recording: a file, or a folder of images.
-        labels: the Target's classes over time, as intervals labelled with a class name.
+        labels: the state over time, as intervals: `label` is a class of the single-label target
+            ('' where it is not labelled), `values` the labels (0 or 1) and scales by name.
         annotations: known intervals by modality name (coded micro-expressions), from which clips
             for its recogniser are cut; 'macro_expression' beside them, for spotting.
         references: true or reference tracks by name (heart rate of a chest strap), for evaluation.
         attributes: further facts to break results down by (skin tone, condition, source);
             'database' names the one that an item of a composite comes from.
         clips: clips that come ready-made (flow images), where `path` is no recording.
+        features: samples that come ready-made, by modality, float32 (feature,), for all of the
+            item's labels; a modality that is missing here is absent.
         opener: opens the recording where `path` alone does not say how (images, arrays, timestamps
             beside the video); can be pickled.
     """
@@ -55,6 +58,7 @@ class DatasetItem:
     attributes: Mapping[str, str] = field(default_factory=dict)
     opener: Callable[[], Recording] | None = None
     clips: tuple[LabelledClip, ...] = ()
+    features: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def source(self) -> RecordingSource:
@@ -78,13 +82,18 @@ class Dataset(ABC):
     Attributes:
         name: of the data set.
         target: what its labels say; None when it has none (then it is for evaluation only, or for
-            encoders that learn from its references).
+            encoders that learn from its references). The first, where there are several.
         provenance: one sentence for every output of a model trained on it: who was seen.
     """
 
     name: str
     target: Target | None
     provenance: str
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """All that its labels say, the main target first."""
+        return () if self.target is None else (self.target,)
 
     @property
     def skipped(self) -> Mapping[str, str]:

@@ -19,8 +19,8 @@ class FusionOutput:
     """What a head returns.
 
     Attributes:
-        logits: (batch, class), fused.
-        modality_logits: by modality (batch, class): what each would say alone.
+        logits: (batch, output), fused.
+        modality_logits: by modality (batch, output): what each would say alone.
         weights: by modality (batch,): the weight its evidence had, 0 where absent.
     """
 
@@ -32,19 +32,25 @@ class FusionOutput:
 class FusionHead(nn.Module, ABC):
     """Combines the embeddings of whichever modalities are present.
 
-    A head is built from a config and from what the recipe's modalities and Target say:
-    `embedding_dims` by modality name and `class_prior` (class,), the training frequencies.
+    A head knows nothing of what its outputs stand for: it adds evidence to the prior, output by
+    output. Classes, labels and scales of several targets lie side by side on the output axis, see
+    `affectfuse.fusion.outputs`.
+
+    A head is built from a config and from what the recipe's modalities and targets say:
+    `embedding_dims` by modality name and `prior_logits` (output,), what is said when nothing is
+    known: the log of the training frequencies of classes, the log odds of labels, 0 for scales
+    (whose values the model standardises).
 
     Absence is an input, never an error: masking uses `where`, so that what lies behind
     `present = False`, NaN included, cannot change the output. With nothing present the output
     is the prior.
     """
 
-    def __init__(self, embedding_dims: Mapping[str, int], class_prior: Tensor) -> None:
+    def __init__(self, embedding_dims: Mapping[str, int], prior_logits: Tensor) -> None:
         super().__init__()
         self.embedding_dims = dict(embedding_dims)
-        self.log_prior: Tensor
-        self.register_buffer("log_prior", class_prior.clamp_min(1e-6).log())
+        self.prior_logits: Tensor
+        self.register_buffer("prior_logits", prior_logits.clone())
 
     @abstractmethod
     def forward(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from affectfuse.containers import Array, Estimate, ModalitySample, Target, Tick
+from affectfuse.fusion.calibration import FUSED, Calibration, prediction_set
 from affectfuse.fusion.model import FusionModel
+from affectfuse.fusion.outputs import Outputs
 
-__all__ = ["Estimator", "calibrated", "one_thread", "usable"]
+__all__ = ["Estimator", "one_thread", "usable"]
 
 
 def one_thread() -> None:
@@ -31,41 +33,21 @@ def usable(sample: ModalitySample | None) -> bool:
     )
 
 
-def calibrated(logits: Tensor, log_prior: Tensor, temperature: float) -> Tensor:
-    """Return log-probabilities: the evidence for each class divided by the temperature.
-
-    Temperature scaling (Guo et al. 2017, arXiv:1706.04599) of what the logits say beyond the prior,
-    so that the prior stays the prior where nothing is present.
-
-    Args:
-        logits: (..., class).
-        log_prior: (class,).
-        temperature: above 0; 1 changes nothing.
-    """
-    return torch.log_softmax(log_prior + (logits - log_prior) / temperature, dim=-1)
-
-
 class Estimator:
-    """Estimates the target at each tick.
+    """Estimates the targets at each tick.
 
     Args:
         model: trained; it is put in evaluation mode.
-        target: what the model predicts.
-        temperature: of the fused logits.
-        modality_temperatures: of each modality's own logits; 1 for those left out.
+        targets: what the model predicts.
+        calibration: of its estimates.
     """
 
     def __init__(
-        self,
-        model: FusionModel,
-        target: Target,
-        temperature: float = 1.0,
-        modality_temperatures: Mapping[str, float] | None = None,
+        self, model: FusionModel, targets: Sequence[Target], calibration: Calibration | None = None
     ) -> None:
-        self.target = target
+        self.outputs = Outputs(targets)
         self._model = model.eval()
-        self._temperature = temperature
-        self._modality_temperatures = dict(modality_temperatures or {})
+        self._calibration = calibration or Calibration()
 
     @torch.inference_mode()
     def estimate(self, tick: Tick) -> Estimate:
@@ -91,17 +73,40 @@ class Estimator:
             present[name] = torch.tensor([here])
             quality[name] = torch.tensor([trust], dtype=torch.float32)
         output = self._model(samples, present, quality)
+        fused = self._activated(output.logits, FUSED)
+        probabilities = self._named(fused, {"classes", "labels"})
         return Estimate(
             tick.time_s,
-            self._by_class(output.logits, self._temperature),
+            probabilities,
             {name: output.weights[name].item() for name in samples},
             {
-                name: self._by_class(logits, self._modality_temperatures.get(name, 1.0))
+                name: self._named(self._activated(logits, name), {"classes", "labels"})
                 for name, logits in output.modality_logits.items()
                 if present[name]
             },
+            self._named(fused, {"scales"}),
+            self._prediction_sets(fused),
         )
 
-    def _by_class(self, logits: Tensor, temperature: float) -> dict[str, float]:
-        log_probabilities = calibrated(logits[0], self._model.head.log_prior, temperature)
-        return dict(zip(self.target.classes, log_probabilities.exp().tolist(), strict=True))
+    def _activated(self, logits: Tensor, estimate: str) -> Array:
+        calibrated = self.outputs.calibrated(
+            logits[0], self._model.prior_logits, self._calibration.of(estimate)
+        )
+        return self.outputs.activate(calibrated).numpy()
+
+    def _named(self, values: Array, kinds: set[str]) -> dict[str, float]:
+        return {
+            name: float(value)
+            for target in self.outputs.targets
+            if target.kind in kinds
+            for name, value in zip(target.classes, values[self.outputs.of(target)], strict=True)
+        }
+
+    def _prediction_sets(self, values: Array) -> dict[str, tuple[str, ...]]:
+        sets = {}
+        for target in self.outputs.targets:
+            threshold = self._calibration.thresholds.get(target.name)
+            if target.kind == "classes" and threshold is not None:
+                inside = prediction_set(values[self.outputs.of(target)], threshold)
+                sets[target.name] = tuple(np.array(target.classes)[inside].tolist())
+        return sets

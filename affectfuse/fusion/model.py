@@ -61,6 +61,10 @@ class FusionModel(nn.Module):
         encoders: by modality, (batch, *sample_shape) -> (batch, embedding_dim).
         sample_shapes: by modality.
         head: built for the same modalities.
+
+    Attributes:
+        output_mean, output_scale: (output,), the unit that the head's outputs are in: mean and
+            standard deviation in training of a scale, 0 and 1 for classes and labels.
     """
 
     def __init__(
@@ -79,6 +83,18 @@ class FusionModel(nn.Module):
         self.standardise = nn.ModuleDict({n: Standardise(s) for n, s in self.sample_shapes.items()})
         self.encoders = nn.ModuleDict({name: encoders[name] for name in self.sample_shapes})
         self.head = head
+        self.output_mean: Tensor
+        self.output_scale: Tensor
+        self.register_buffer("output_mean", torch.zeros_like(head.prior_logits))
+        self.register_buffer("output_scale", torch.ones_like(head.prior_logits))
+
+    @property
+    def prior_logits(self) -> Tensor:
+        """What the model says when nothing is present, (output,)."""
+        return self._in_units(self.head.prior_logits)
+
+    def _in_units(self, logits: Tensor) -> Tensor:
+        return self.output_mean + self.output_scale * logits
 
     def fit_standardisation(
         self, samples: Mapping[str, Tensor], present: Mapping[str, Tensor]
@@ -101,9 +117,27 @@ class FusionModel(nn.Module):
             present: by modality (batch,) bool.
             quality: by modality (batch,) in [0, 1].
         """
-        embeddings = {
+        return self.fuse(self.embed(samples, present), present, quality)
+
+    def embed(
+        self, samples: Mapping[str, Tensor], present: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return the embeddings, by modality (batch, embedding_dim)."""
+        return {
             name: encoder(self.standardise[name](samples[name], present[name]))
             for name, encoder in self.encoders.items()
         }
+
+    def fuse(
+        self,
+        embeddings: Mapping[str, Tensor],
+        present: Mapping[str, Tensor],
+        quality: Mapping[str, Tensor],
+    ) -> FusionOutput:
+        """Fuse embeddings; the output is in the targets' own units."""
         output: FusionOutput = self.head(embeddings, present, quality)
-        return output
+        return FusionOutput(
+            self._in_units(output.logits),
+            {name: self._in_units(own) for name, own in output.modality_logits.items()},
+            output.weights,
+        )

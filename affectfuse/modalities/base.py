@@ -67,6 +67,9 @@ class Modality(ABC):
     sample_shape: tuple[int, ...]
     embedding_dim: int
 
+    ready_made: bool = False
+    """Whether its samples come ready-made with the data set, and are cut from no recording."""
+
     recogniser_target: Target | None = None
     """What the recogniser inside the extractor predicts, or None when there is none."""
 

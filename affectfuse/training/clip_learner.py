@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from affectfuse.caching import digest
+from affectfuse.caching import Extracted, digest
 from affectfuse.config import build
 from affectfuse.containers import Array
 from affectfuse.datasets.splits import Split, check_classes
@@ -86,7 +86,7 @@ class ClipLearner(Learner):
         networks = [self._create(name) for name in self._names()]
         return sum(p.numel() for network in networks for p in network.parameters())
 
-    def learn(self, splits: Sequence[Split], seed: int) -> list[Array]:
+    def learn(self, splits: Sequence[Split], seed: int) -> list[Extracted]:
         subjects = self.clips.subjects
         test = [np.isin(subjects, split.test) for split in splits]
         sums = [np.zeros((int(rows.sum()), len(self.classes))) for rows in test]
@@ -103,7 +103,7 @@ class ClipLearner(Learner):
                 )
             for total, network, rows in zip(sums, trained, test, strict=True):
                 total += _probabilities(network, self.clips.arrays[rows])
-        return [total / len(names) for total in sums]
+        return [{"probabilities": total / len(names)} for total in sums]
 
     def _names(self) -> list[str]:
         return list(self.recognisers) or [""]

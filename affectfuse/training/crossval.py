@@ -119,9 +119,9 @@ def cross_validate(
     learner = learner_of(clips)
     folds = plan_folds(plan, learner.examples)
     began = time.monotonic()
-    probabilities = run_folds(learner, folds, seeds, out / "folds", workers, progress)
+    found = run_folds(learner, folds, seeds, out / "folds", workers, progress)
     seconds = time.monotonic() - began
-    predictions = _tested(learner.examples, probabilities)
+    predictions = _tested(learner.examples, found["probabilities"])
     groups = measure_recognition(predictions, recipe.draws, plan.seed)
     chance = chance_uf1(predictions.labels, len(labels.classes), recipe.draws, plan.seed)
     return CrossValidation(

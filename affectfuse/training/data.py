@@ -24,7 +24,7 @@ def as_batch(table: SampleTable) -> Batch:
         "samples": {name: torch.from_numpy(array) for name, array in table.samples.items()},
         "present": {name: torch.from_numpy(array) for name, array in table.present.items()},
         "quality": {name: torch.from_numpy(array) for name, array in table.quality.items()},
-        "labels": torch.from_numpy(table.labels),
+        "labels": {name: torch.from_numpy(found) for name, found in table.labels.items()},
     }
 
 
@@ -41,7 +41,7 @@ class Batches:
         self._rows = rows
         self._size = batch_size
         self._seed = seed
-        self._count = len(rows["labels"])
+        self._count = len(next(iter(rows["labels"].values())))
 
     def __len__(self) -> int:
         return -(-self._count // self._size)

@@ -1,4 +1,4 @@
-"""What a trained model says of held-out subjects: predictions, temperatures, the metrics table."""
+"""What a trained model says of held-out subjects: predictions and the metrics table."""
 
 from __future__ import annotations
 
@@ -8,48 +8,53 @@ from typing import Any
 import numpy as np
 import torch
 
+from affectfuse.containers import Array
 from affectfuse.fusion.base import FusionOutput
-from affectfuse.fusion.estimator import calibrated
+from affectfuse.fusion.calibration import FUSED, Calibration
 from affectfuse.fusion.model import FusionModel
-from affectfuse.training.calibration import fit_temperature
+from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.data import as_batch
-from affectfuse.training.metrics import classification_metrics
+from affectfuse.training.metrics import target_metrics
 from affectfuse.training.samples import SampleTable
 
-__all__ = ["FUSED", "fit_temperatures", "format_metrics", "metrics_table", "predict"]
-
-FUSED = "fused"
-"""Name of the fused estimate among the modalities' own."""
+__all__ = ["estimates", "format_metrics", "metrics_table", "predict"]
 
 
 @torch.inference_mode()
-def predict(model: FusionModel, table: SampleTable) -> FusionOutput:
-    """Return the model's output for all rows of a table."""
+def predict(
+    model: FusionModel, table: SampleTable, present: Mapping[str, Array] | None = None
+) -> FusionOutput:
+    """Return the model's output for all rows of a table.
+
+    Args:
+        model: put in evaluation mode.
+        table: its rows.
+        present: by modality (row,), in place of the table's own.
+    """
     batch = as_batch(table)
+    if present is not None:
+        batch["present"] = {name: torch.from_numpy(found) for name, found in present.items()}
     output: FusionOutput = model.eval()(batch["samples"], batch["present"], batch["quality"])
     return output
 
 
-def fit_temperatures(model: FusionModel, table: SampleTable) -> dict[str, float]:
-    """Fit temperatures on validation subjects: each modality's where it is present, and the fused.
-
-    Without a validation sample they are 1.
-    """
-    if not len(table):
-        return {name: 1.0 for name in (FUSED, *table.samples)}
-    output, labels = predict(model, table), torch.from_numpy(table.labels)
-    log_prior = model.head.log_prior
-    fitted = {FUSED: fit_temperature(output.logits, labels, log_prior)}
-    for name, logits in output.modality_logits.items():
-        here = torch.from_numpy(table.present[name])
-        fitted[name] = fit_temperature(logits[here], labels[here], log_prior)
-    return fitted
+def estimates(
+    output: FusionOutput, outputs: Outputs, model: FusionModel, calibration: Calibration
+) -> dict[str, Array]:
+    """Return calibrated probabilities and values (row, output), of 'fused' and each modality."""
+    logits = {FUSED: output.logits, **output.modality_logits}
+    return {
+        name: outputs.activate(
+            outputs.calibrated(found, model.prior_logits, calibration.of(name))
+        ).numpy()
+        for name, found in logits.items()
+    }
 
 
 def metrics_table(
-    model: FusionModel, table: SampleTable, temperatures: Mapping[str, float]
+    model: FusionModel, outputs: Outputs, table: SampleTable, calibration: Calibration
 ) -> list[dict[str, Any]]:
-    """Return one row of metrics an estimate and subset of the samples.
+    """Return one row of metrics an estimate, target and subset of the samples.
 
     Subset 'all' is every labelled tick, whatever was present at it. Subset 'matched' is the ticks
     at which every modality is present: there, and only there, the fused estimate and those of the
@@ -57,34 +62,42 @@ def metrics_table(
     """
     if not len(table):
         return []
-    output = predict(model, table)
+    found = estimates(predict(model, table), outputs, model, calibration)
     matched = np.logical_and.reduce(list(table.present.values()))
     everything = np.ones(len(table), bool)
-    logits = {FUSED: output.logits, **output.modality_logits}
     rows = []
-    for name, subset, chosen in [
-        (FUSED, "all", everything),
-        *((name, "matched", matched) for name in logits),
-    ]:
-        log_probabilities = calibrated(
-            logits[name][torch.from_numpy(chosen)], model.head.log_prior, temperatures[name]
-        )
-        rows.append(
-            {
-                "estimate": name,
-                "subset": subset,
-                "samples": int(chosen.sum()),
-                "subjects": len(set(table.subjects[chosen].tolist())),
-                **classification_metrics(table.labels[chosen], log_probabilities.exp().numpy()),
-            }
-        )
+    for target in outputs.targets:
+        named = {"target": target.name} if len(outputs.targets) > 1 else {}
+        for name, subset, chosen in [
+            (FUSED, "all", everything),
+            *((name, "matched", matched) for name in found),
+        ]:
+            truth = table.labels[target.name][chosen]
+            values = found[name][chosen][:, outputs.of(target)]
+            rows.append(
+                {
+                    **named,
+                    "estimate": name,
+                    "subset": subset,
+                    "samples": int(chosen.sum()),
+                    "subjects": len(set(table.subjects[chosen].tolist())),
+                    **target_metrics(target, truth, values),
+                }
+            )
     return rows
 
 
 def format_metrics(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the metrics table as aligned text; NaN where a metric is undefined."""
+    """Return the metrics tables as aligned text, one a kind of target; NaN where undefined."""
     if not rows:
         return "no held-out subject, so nothing was measured"
+    tables: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        tables.setdefault(tuple(row), []).append(row)
+    return "\n\n".join(map(_table, tables.values()))
+
+
+def _table(rows: Sequence[Mapping[str, Any]]) -> str:
     header = [name.upper() if isinstance(rows[0][name], float) else name for name in rows[0]]
     body = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]

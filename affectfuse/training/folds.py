@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -37,8 +37,8 @@ class FoldPlan:
         protocol: 'leave_one_subject_out', 'leave_one_dataset_out', 'hold_out' or 'grouped_k_fold'.
         folds: number of folds of 'grouped_k_fold'.
         test: of 'hold_out', the share of the subjects to test on, or their names.
-        validation: share of a fold's training subjects held back to choose the epoch by; 0: none,
-            the number of epochs is fixed.
+        validation: share of a fold's training subjects held back to choose the epoch by, of
+            'hold_out' also their names; 0: none, the number of epochs is fixed.
         seed: of what is drawn.
     """
 
@@ -47,15 +47,22 @@ class FoldPlan:
     ]
     folds: int
     test: float | Sequence[str]
-    validation: float
+    validation: float | Sequence[str]
     seed: int
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
             advice = did_you_mean(str(self.protocol), PROTOCOLS)
             raise ValueError(f"unknown protocol '{self.protocol}'. {advice}")
-        if not 0 <= self.validation < 1:
+        named = not isinstance(self.validation, int | float)
+        if named and self.protocol != "hold_out":
+            raise ValueError(f"validation is {self.validation}; names only with 'hold_out'")
+        if not named and not 0 <= self.validation < 1:  # type: ignore[operator]
             raise ValueError(f"validation is {self.validation}; allowed: 0 to below 1")
+
+    def hold_out(self, subjects: Iterable[str]) -> Split:
+        """Return the subjects divided once, whatever the protocol."""
+        return hold_out(subjects, self.validation, self.test, self.seed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,10 +92,11 @@ class Learner(ABC):
     facts: Mapping[str, Any]
 
     @abstractmethod
-    def learn(self, splits: Sequence[Split], seed: int) -> list[Array]:
-        """Train on each split; return the probabilities of its test rows, (row, class) each.
+    def learn(self, splits: Sequence[Split], seed: int) -> list[Extracted]:
+        """Train on each split; return what is said of its test rows, arrays (row, ...) by name.
 
-        A fold's result depends on its split and the seed, not on the folds beside it.
+        'probabilities' (row, class) is one of them. A fold's result depends on its split and the
+        seed, not on the folds beside it.
         """
 
 
@@ -98,7 +106,8 @@ def plan_folds(plan: FoldPlan, examples: Examples) -> dict[str, Split]:
     Raises:
         DatasetError: when the subjects cannot be divided so, or one is in two databases.
     """
-    subjects, held_back, seed = examples.subjects.tolist(), plan.validation, plan.seed
+    subjects, seed = examples.subjects.tolist(), plan.seed
+    held_back = plan.validation if isinstance(plan.validation, int | float) else 0.0
     if plan.protocol == "leave_one_dataset_out":
         databases: dict[str, str] = {}
         for subject, database in zip(subjects, examples.databases.tolist(), strict=True):
@@ -114,7 +123,7 @@ def plan_folds(plan: FoldPlan, examples: Examples) -> dict[str, Split]:
     if plan.protocol == "grouped_k_fold":
         splits = grouped_k_fold(subjects, plan.folds, held_back, seed)
         return {f"fold {number}": split for number, split in enumerate(splits, start=1)}
-    split = hold_out(subjects, held_back, plan.test, seed)
+    split = plan.hold_out(subjects)
     if not split.test:
         raise ConfigError("hold_out tests on nobody: set split.test to a share or to names.")
     return {"held out": split}
@@ -127,8 +136,8 @@ def run_folds(
     folder: Path,
     workers: int,
     progress: Progress | None = None,
-) -> Array:
-    """Return the probabilities of each example by a model that had not seen its subject.
+) -> Extracted:
+    """Return what is said of each example by a model that had not seen its subject.
 
     The folds of a seed are trained in groups; what a group gave is written whole into `folder`, so
     that a run that was ended goes on where it stopped.
@@ -142,7 +151,7 @@ def run_folds(
         progress: told how many groups are done.
 
     Returns:
-        (seed, row, class); NaN in rows that no fold tests.
+        by name (seed, row, ...), 'probabilities' among them; NaN in rows that no fold tests.
     """
     names = list(folds)
     groups = [
@@ -161,18 +170,25 @@ def run_folds(
     found, failed = run_tasks(tasks, workers, "training folds", progress, one_thread)
     for name, reason in failed.items():
         raise DatasetError(f"{name}: {reason}")
-    examples = learner.examples
-    shape = (len(drawn), len(examples.labels), len(examples.classes))
-    probabilities = np.full(shape, np.nan)
-    for (name, *_), (place, group) in zip(
-        tasks, [(i, g) for i in range(len(drawn)) for g in groups], strict=True
-    ):
+    joined: Extracted = {}
+    places = [(place, group) for place in range(len(drawn)) for group in groups]
+    for (name, *_), (place, group) in zip(tasks, places, strict=True):
         for number, fold in enumerate(group):
-            rows = np.isin(examples.subjects, folds[fold].test)
-            probabilities[place, rows] = found[name][str(number)]
-    return probabilities if learner.seeded else np.repeat(probabilities, len(seeds), axis=0)
+            rows = np.isin(learner.examples.subjects, folds[fold].test)
+            prefix = f"{number}."
+            for key, part in found[name].items():
+                if key.startswith(prefix):
+                    shape = (len(drawn), len(rows), *part.shape[1:])
+                    whole = joined.setdefault(key.removeprefix(prefix), np.full(shape, np.nan))
+                    whole[place, rows] = part
+    if learner.seeded:
+        return joined
+    return {name: np.repeat(part, len(seeds), axis=0) for name, part in joined.items()}
 
 
 def _learn(learner: Learner, splits: Sequence[Split], seed: int) -> Extracted:
-    learnt = learner.learn(splits, seed)
-    return {str(number): found.astype(np.float32) for number, found in enumerate(learnt)}
+    return {
+        f"{number}.{name}": array.astype(np.float32)
+        for number, learnt in enumerate(learner.learn(splits, seed))
+        for name, array in learnt.items()
+    }

@@ -10,10 +10,19 @@ import math
 import numpy as np
 from scipy.stats import rankdata
 
-from affectfuse.containers import Array
+from affectfuse.containers import Array, Target
 from affectfuse.evaluation.confusion import confusion_matrix, scores
 
-__all__ = ["auroc", "brier", "classification_metrics", "ece", "uar", "uf1"]
+__all__ = [
+    "auroc",
+    "brier",
+    "ccc",
+    "classification_metrics",
+    "ece",
+    "target_metrics",
+    "uar",
+    "uf1",
+]
 
 
 def uar(labels: Array, predictions: Array) -> float:
@@ -94,3 +103,54 @@ def classification_metrics(labels: Array, probabilities: Array) -> dict[str, flo
         "ece": ece(labels, probabilities),
         "brier": brier(labels, probabilities),
     }
+
+
+def ccc(truth: Array, estimates: Array) -> float:
+    """Concordance correlation coefficient, with population variances (1 / n).
+
+    Lin 1989, doi:10.2307/2532051. NaN with fewer than two samples or when both are constant.
+    """
+    if len(truth) < 2:
+        return math.nan
+    covariance = float(np.mean((truth - truth.mean()) * (estimates - estimates.mean())))
+    spread = float(truth.var() + estimates.var() + (truth.mean() - estimates.mean()) ** 2)
+    return 2.0 * covariance / spread if spread > 0 else math.nan
+
+
+def target_metrics(target: Target, truth: Array, values: Array) -> dict[str, float]:
+    """Return the metrics of one target over the rows that it labels.
+
+    Classes: see `classification_metrics`. Labels: the mean over labels of UF1 (at .5), UAR, AUROC,
+    ECE and Brier score, each label as two classes. Scales: the mean over scales of CCC, Pearson's
+    r and MAE. A label or scale for which a metric is undefined is left out of its mean.
+
+    Args:
+        target: what is predicted.
+        truth: of classes (row,) index or -1; else (row, output), NaN where not labelled.
+        values: (row, output), probabilities or values.
+    """
+    if target.kind == "classes":
+        known = truth >= 0
+        return classification_metrics(truth[known], values[known])
+    each = []
+    for column in range(truth.shape[1]):
+        known = np.isfinite(truth[:, column])
+        true, said = truth[known, column], values[known, column]
+        if target.kind == "labels":
+            both = np.stack([1.0 - said, said], 1)
+            each.append(classification_metrics(true.astype(np.int64), both))
+        else:
+            varies = len(true) > 1 and true.std() > 0 and said.std() > 0
+            each.append(
+                {
+                    "ccc": ccc(true, said),
+                    "pearson_r": float(np.corrcoef(true, said)[0, 1]) if varies else math.nan,
+                    "mae": float(np.abs(true - said).mean()) if len(true) else math.nan,
+                }
+            )
+    return {name: _mean([row[name] for row in each]) for name in each[0]}
+
+
+def _mean(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from affectfuse.fusion.model import FusionModel
+from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.data import Batch
-from affectfuse.training.metrics import auroc, uar, uf1
+from affectfuse.training.metrics import target_metrics
+from affectfuse.training.targets import loss
 
 __all__ = ["AffectModule", "TrainingSettings"]
+
+_SHOWN = ("uar", "uf1", "auroc", "ccc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,10 @@ class TrainingSettings:
             training; one is always left.
         modality_loss: weight of the unimodal losses beside the fused one.
         class_weights: weigh classes equally in the loss, however rare they are.
+        inner_folds: 0: validation subjects choose the epoch, the temperatures and the conformal
+            thresholds; 2 or more: as many folds inside the training subjects do, each subject by a
+            model that has not seen it, and the model then learns from all of them.
+        coverage: of the conformal prediction sets, in (0, 1).
         accelerator: Lightning's: 'cpu', 'gpu' or 'auto'.
     """
 
@@ -41,6 +48,8 @@ class TrainingSettings:
     modality_dropout: float
     modality_loss: float
     class_weights: bool
+    inner_folds: int
+    coverage: float
     accelerator: str
 
     def __post_init__(self) -> None:
@@ -48,6 +57,10 @@ class TrainingSettings:
             raise ValueError(
                 f"modality_dropout is {self.modality_dropout}; it must be at least 0 and below 1."
             )
+        if self.inner_folds < 0 or self.inner_folds == 1:
+            raise ValueError(f"inner_folds is {self.inner_folds}; it must be 0, or 2 or more.")
+        if not 0 < self.coverage < 1:
+            raise ValueError(f"coverage is {self.coverage}; it must be above 0 and below 1.")
         for name in ("max_epochs", "patience", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
@@ -56,24 +69,26 @@ class TrainingSettings:
 class AffectModule(lightning.LightningModule):
     """Trains a fusion model.
 
-    The loss is the fused cross-entropy plus `modality_loss` times the mean cross-entropy of the
-    present modalities, each on its own logits. With class weights both are taken on the evidence
-    (logits less log prior): the model then learns likelihood ratios, and its probabilities, prior
-    included, still stand for the frequencies in training.
+    The loss is the fused one plus `modality_loss` times that of the present modalities, each on its
+    own logits, all of them pooled; see `affectfuse.training.targets.loss`.
 
     Args:
         model: in place.
+        outputs: what it predicts.
         settings: see there.
         seed: of the modality dropout, which differs by epoch.
     """
 
-    def __init__(self, model: FusionModel, settings: TrainingSettings, seed: int) -> None:
+    def __init__(
+        self, model: FusionModel, outputs: Outputs, settings: TrainingSettings, seed: int
+    ) -> None:
         super().__init__()
         self.model = model
+        self.outputs = outputs
         self.settings = settings
         self._seed = seed
         self._generator = torch.Generator()
-        self._validated: list[tuple[Tensor, Tensor]] = []
+        self._validated: list[tuple[Tensor, dict[str, Tensor]]] = []
 
     def on_train_epoch_start(self) -> None:
         self._generator.manual_seed(self._seed * 1_000_003 + self.current_epoch)
@@ -81,17 +96,12 @@ class AffectModule(lightning.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
         present = self.drop_modalities(batch["present"])
         output = self.model(batch["samples"], present, batch["quality"])
-        labels: Tensor = batch["labels"]
-        loss = self._cross_entropy(output.logits, labels)
-        rows = torch.stack([present[name] for name in output.modality_logits])
-        losses = torch.stack(
-            [
-                self._cross_entropy(logits, labels, reduction="none")
-                for logits in output.modality_logits.values()
-            ]
-        )
-        modality_loss = torch.where(rows, losses, 0.0).sum() / rows.sum().clamp_min(1)
-        return loss + self.settings.modality_loss * modality_loss
+        labels: dict[str, Tensor] = batch["labels"]
+        own = output.modality_logits
+        pooled = {name: torch.cat([found] * len(own)) for name, found in labels.items()}
+        rows = torch.cat([present[name] for name in own])
+        modality_loss = self._loss(torch.cat(list(own.values())), pooled, rows)
+        return self._loss(output.logits, labels) + self.settings.modality_loss * modality_loss
 
     def drop_modalities(self, present: dict[str, Tensor]) -> dict[str, Tensor]:
         """Hide present modalities at random; a sample that had some keeps at least one."""
@@ -106,13 +116,17 @@ class AffectModule(lightning.LightningModule):
         kept = before & (drawn >= rate).scatter(1, best, True)
         return {name: kept[:, index] for index, name in enumerate(names)}
 
-    def _cross_entropy(self, logits: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
-        if not self.settings.class_weights:
-            return functional.cross_entropy(logits, labels, reduction=reduction)
-        log_prior = self.model.head.log_prior
-        weight = (-log_prior).exp() / len(log_prior)
-        return functional.cross_entropy(
-            logits - log_prior, labels, weight=weight, reduction=reduction
+    def _loss(
+        self, logits: Tensor, labels: dict[str, Tensor], rows: Tensor | None = None
+    ) -> Tensor:
+        return loss(
+            logits,
+            labels,
+            self.outputs,
+            self.model.prior_logits,
+            self.model.output_scale,
+            self.settings.class_weights,
+            rows,
         )
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
@@ -121,14 +135,19 @@ class AffectModule(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         logits = torch.cat([part for part, _ in self._validated])
-        labels = torch.cat([part for _, part in self._validated])
+        labels = {
+            name: torch.cat([part[name] for _, part in self._validated])
+            for name in self._validated[0][1]
+        }
         self._validated.clear()
-        self.log("val_loss", self._cross_entropy(logits, labels))
-        truth, probabilities = labels.cpu().numpy(), torch.softmax(logits, -1).cpu().numpy()
-        predictions = probabilities.argmax(1)
-        self.log("val_uar", uar(truth, predictions))
-        self.log("val_uf1", uf1(truth, predictions))
-        self.log("val_auroc", auroc(truth, probabilities))
+        self.log("val_loss", self._loss(logits, labels))
+        values = self.outputs.activate(logits).cpu().numpy()
+        for target in self.outputs.targets:
+            truth, part = labels[target.name].cpu().numpy(), self.outputs.of(target)
+            for name, value in target_metrics(target, truth, values[:, part]).items():
+                if name in _SHOWN:
+                    suffix = f"_{target.name}" if len(self.outputs.targets) > 1 else ""
+                    self.log(f"val_{name}{suffix}", value)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.AdamW(

@@ -16,7 +16,7 @@ Settings = TypeVar("Settings")
 
 
 def check_keys(recipe: DictConfig, keys: Sequence[str], example: str) -> None:
-    """Refuse a recipe that lacks a key, or whose split has a side of another name.
+    """Refuse a recipe that lacks a key.
 
     Raises:
         ConfigError: naming the key, and `example`, a recipe that has them all.
@@ -24,10 +24,6 @@ def check_keys(recipe: DictConfig, keys: Sequence[str], example: str) -> None:
     for key in keys:
         if key not in recipe:
             raise ConfigError(f"the recipe lacks '{key}': see configs/{example}.yaml.")
-    for side in recipe.split:
-        if side not in ("validation", "test"):
-            advice = did_you_mean(str(side), ("validation", "test"))
-            raise ConfigError(f"unknown key 'split.{side}'. {advice}")
 
 
 def settings_of(recipe: DictConfig, key: str, kind: type[Settings], example: str) -> Settings:
@@ -52,7 +48,15 @@ def settings_of(recipe: DictConfig, key: str, kind: type[Settings], example: str
 
 
 def share(recipe: DictConfig, side: str) -> Any:
-    """Return what the split says of a side: a share of all subjects, or a list of their names."""
+    """Return what the split says of a side: a share of all subjects, or a list of their names.
+
+    Raises:
+        ConfigError: when the split has a side of another name than 'validation' and 'test'.
+    """
+    for name in recipe.split:
+        if name not in ("validation", "test"):
+            advice = did_you_mean(str(name), ("validation", "test"))
+            raise ConfigError(f"unknown key 'split.{name}'. {advice}")
     value = recipe.split.get(side, 0.0)
     return value if isinstance(value, int | float) else list(value)
 

@@ -13,14 +13,15 @@ import numpy as np
 from affectfuse.caching import Extracted, digest_code, run_items
 from affectfuse.containers import Array, Clip, Interval, Target, Tick
 from affectfuse.datasets.base import DatasetItem, Progress
-from affectfuse.errors import DatasetError, did_you_mean
+from affectfuse.errors import DatasetError
 from affectfuse.extraction import extract_recording
 from affectfuse.fusion.estimator import one_thread, usable
 from affectfuse.modalities.base import Modality, Recognise
 from affectfuse.recording.base import RecordingSource
 from affectfuse.training.clips import ClipTable, LabelMap, action_unit_rows
+from affectfuse.training.targets import Labels, check_labels, labelled, labels_at
 
-__all__ = ["SampleCollector", "SampleTable", "label_ticks"]
+__all__ = ["SampleCollector", "SampleTable", "Sampling", "label_ticks"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,22 +32,28 @@ class SampleTable:
         samples: by modality (row, *sample_shape) float32; zeros where absent.
         present: by modality (row,) bool.
         quality: by modality (row,) float32 in [0, 1].
-        labels: (row,) index of the class.
+        labels: by target, see `affectfuse.training.targets.Labels`.
         subjects: (row,) who.
         keys: (row,) which recording.
+        databases: (row,) from which database; empty words when there is one.
         times_s: (row,) time of the tick, the end of its window.
+        segments: (row,) how manieth labelled interval of its recording, from 0.
+        durations_s: (row,) how long that interval lasts.
     """
 
     samples: Mapping[str, Array]
     present: Mapping[str, Array]
     quality: Mapping[str, Array]
-    labels: Array
+    labels: Labels
     subjects: Array
     keys: Array
+    databases: Array
     times_s: Array
+    segments: Array
+    durations_s: Array
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.subjects)
 
     def take(self, rows: Array) -> SampleTable:
         """Return some rows, given by a mask or by indices."""
@@ -62,18 +69,47 @@ class SampleTable:
         return self.take(np.isin(self.subjects, list(subjects)))
 
 
-def label_ticks(
-    times_s: Array, labels: Sequence[Interval], classes: Sequence[str], settle_s: float
-) -> Array:
-    """Return the class index of each tick (time,), -1 where it has none.
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which ticks of a labelled interval become samples.
 
-    A tick has the label of the interval in which its window ends (onset < time <= offset), unless
-    the label is newer than `settle_s`: a sample looks back, and would mix two labels.
+    Attributes:
+        start_s: ticks before this time of the recording are left out (a declared baseline).
+        settle_s: so are ticks sooner than this after the interval's onset: a sample looks back, and
+            would mix two labels.
+        every_s: one tick in so many seconds, counted from onset + settle_s; None: one an interval,
+            the last in it.
+    """
+
+    start_s: float
+    settle_s: float
+    every_s: float | None
+
+    def __post_init__(self) -> None:
+        for name, value in (("start_s", self.start_s), ("settle_s", self.settle_s)):
+            if not value >= 0:
+                raise ValueError(f"{name} is {value}; it must be 0 or more.")
+        if self.every_s is not None and not self.every_s > 0:
+            raise ValueError(f"every_s is {self.every_s}; it must be above 0, or null.")
+
+
+def label_ticks(times_s: Array, intervals: Sequence[Interval], sampling: Sampling) -> Array:
+    """Return which interval each tick is a sample of (time,), -1 for none.
+
+    A tick belongs to the interval in which its window ends (onset < time <= offset).
     """
     found = np.full(len(times_s), -1, np.int64)
-    for interval in labels:
+    for index, interval in enumerate(intervals):
+        first_s = interval.onset_s + sampling.settle_s
         inside = (times_s > interval.onset_s) & (times_s <= interval.offset_s)
-        found[inside & (times_s >= interval.onset_s + settle_s)] = classes.index(interval.label)
+        inside &= (times_s >= first_s) & (times_s >= sampling.start_s)
+        rows = np.flatnonzero(inside)
+        if sampling.every_s is None:
+            rows = rows[-1:]
+        else:
+            beat = np.floor((times_s[rows] - first_s) / sampling.every_s + 1e-9)
+            rows = rows[np.diff(beat, prepend=-1.0) > 0]
+        found[rows] = index
     return found
 
 
@@ -109,42 +145,49 @@ class SampleCollector:
     def samples(
         self,
         items: Sequence[DatasetItem],
-        target: Target,
+        targets: Sequence[Target],
+        sampling: Sampling,
         *,
         recognise: Mapping[str, Recognise] | None = None,
         recogniser_digest: str = "",
-        settle_s: float = 0.0,
     ) -> SampleTable:
         """Return the labelled ticks of the recordings.
 
+        Samples that come ready-made count at every tick of their item; where all do, no recording
+        is read, and an item's only tick is the end of each of its labels.
+
         Args:
             items: the recordings.
-            target: whose classes the labels are.
+            targets: what the labels say.
+            sampling: which ticks.
             recognise: the trained recogniser of each modality that has one.
             recogniser_digest: of the recognisers' weights.
-            settle_s: how long after a label's onset ticks are left out.
 
         Raises:
-            DatasetError: for a label that is no class of the target, or when no tick is labelled.
+            DatasetError: for a label that no target knows, or when no tick is labelled.
         """
         items = [item for item in items if item.labels]
         for item in items:
-            _check_labels(item.key, item.labels, target)
-        facts = {"recognisers": recogniser_digest}
-        found = self._run(
-            "reading samples",
-            {
-                item.key: (
-                    item,
-                    partial(_extract_ticks, item.source, self._modalities, dict(recognise or {})),
-                    facts,
-                )
-                for item in items
-            },
-            self._configs,
-        )
+            check_labels(item.key, item.labels, targets)
+        streamed = {n: m for n, m in self._modalities.items() if not m.ready_made}
+        if streamed:
+            facts = {"recognisers": recogniser_digest}
+            found = self._run(
+                "reading samples",
+                {
+                    item.key: (
+                        item,
+                        partial(_extract_ticks, item.source, streamed, dict(recognise or {})),
+                        facts,
+                    )
+                    for item in items
+                },
+                {name: self._configs[name] for name in streamed},
+            )
+        else:
+            found = {item.key: {} for item in items}
         parts = [
-            self._rows(item, found[item.key], target, settle_s)
+            self._rows(item, found[item.key], targets, sampling)
             for item in items
             if item.key in found
         ]
@@ -230,34 +273,61 @@ class SampleCollector:
         return found
 
     def _rows(
-        self, item: DatasetItem, ticks: Extracted, target: Target, settle_s: float
+        self, item: DatasetItem, ticks: Extracted, targets: Sequence[Target], sampling: Sampling
     ) -> SampleTable:
-        times_s = ticks["times_s"]
-        labels = label_ticks(times_s, item.labels, target.classes, settle_s)
-        table = SampleTable(
-            {name: ticks[f"samples.{name}"] for name in self._modalities},
-            {name: ticks[f"present.{name}"] for name in self._modalities},
-            {name: ticks[f"quality.{name}"] for name in self._modalities},
-            labels,
-            np.full(len(labels), item.subject),
-            np.full(len(labels), item.key),
-            times_s,
+        if "times_s" in ticks:
+            times_s = ticks["times_s"]
+            which = label_ticks(times_s, item.labels, sampling)
+        else:  # nothing was extracted: a sample an interval
+            times_s = np.array([interval.offset_s for interval in item.labels])
+            which = np.arange(len(item.labels))
+        labels = labels_at(which, item.labels, targets)
+        rows = np.flatnonzero(labelled(labels) & (which >= 0))
+        which = which[rows]
+        samples, present, quality = {}, {}, {}
+        for name, modality in self._modalities.items():
+            if modality.ready_made:
+                there = self._ready(item, name)
+                shape = (len(rows), *modality.sample_shape)
+                samples[name] = np.broadcast_to(
+                    np.float32(0) if there is None else there, shape
+                ).copy()
+                present[name] = np.full(len(rows), there is not None)
+                quality[name] = present[name].astype(np.float32)
+            else:
+                samples[name] = ticks[f"samples.{name}"][rows]
+                present[name] = ticks[f"present.{name}"][rows]
+                quality[name] = ticks[f"quality.{name}"][rows]
+        return SampleTable(
+            samples,
+            present,
+            quality,
+            {name: found[rows] for name, found in labels.items()},
+            np.full(len(rows), item.subject),
+            np.full(len(rows), item.key),
+            np.full(len(rows), item.attributes.get("database", "")),
+            times_s[rows],
+            which,
+            np.array([i.duration_s for i in item.labels], np.float64)[which],
         )
-        return table.take(labels >= 0)
+
+    def _ready(self, item: DatasetItem, name: str) -> Array | None:
+        """Return an item's ready-made sample, or None where it is not there or not finite."""
+        found = item.features.get(name)
+        if found is None:
+            return None
+        shape = self._modalities[name].sample_shape
+        if found.shape != shape:
+            raise DatasetError(
+                f"'{item.key}' brings samples of '{name}' of shape {found.shape}; the modality "
+                f"takes {shape}."
+            )
+        return found if np.isfinite(found).all() else None
 
     def _account(self, recordings: int) -> str:
         first = next(iter(self.skipped.items()), None)
         why = f"; {len(self.skipped)} skipped, the first: {first[0]}: {first[1]}" if first else ""
         return f"{recordings} recordings{why}: check the data set's labels and recordings."
-
-
-def _check_labels(key: str, intervals: Iterable[Interval], target: Target) -> None:
-    for interval in intervals:
-        if interval.label not in target.classes:
-            raise DatasetError(
-                f"recording '{key}' has the label '{interval.label}', which is no class of "
-                f"'{target.name}'. {did_you_mean(interval.label, target.classes)}"
-            )
 
 
 def _extract_ticks(

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from affectfuse.caching import available_cores, digest
 from affectfuse.checkpoint import Checkpoint, sample_spec, save_checkpoint
-from affectfuse.config import build, cache_dir
-from affectfuse.containers import Target
-from affectfuse.datasets.base import Dataset, Progress
-from affectfuse.datasets.splits import Split, hold_out
-from affectfuse.errors import ConfigError, DatasetError
+from affectfuse.datasets.base import Progress
+from affectfuse.datasets.splits import Split
 from affectfuse.files import write_whole
-from affectfuse.modalities.base import Modality
-from affectfuse.training.evaluation import FUSED, format_metrics
+from affectfuse.fusion.outputs import Outputs
+from affectfuse.training.evaluation import format_metrics
 from affectfuse.training.fitting import deterministic, torch_threads
 from affectfuse.training.fusion import Fitted, fit_fusion
-from affectfuse.training.module import TrainingSettings
-from affectfuse.training.recipes import check_keys, container, settings_of, share
-from affectfuse.training.recognisers import RecogniserSettings, TrainedRecogniser, train_recogniser
-from affectfuse.training.samples import SampleCollector
+from affectfuse.training.preparation import Prepared, prepare
+from affectfuse.training.recipes import container
 from affectfuse.training.trained_weights import without_nan
 from affectfuse.versions import package_versions
 
@@ -85,83 +79,67 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     Raises:
         AffectFuseError: when the recipe, a data set or the folder cannot be used.
     """
-    check_keys(recipe, _KEYS, "train")
-    modalities, configs = _build_modalities(recipe)
-    settings = settings_of(recipe, "training", TrainingSettings, "train")
-    coaching = settings_of(recipe, "recogniser_training", RecogniserSettings, "train")
-    fusion = container(recipe.fusion)
-    dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
-    target = _target(dataset)
-    dataset.prepare(progress)
-    items = dataset.items()
-    split = hold_out(
-        [item.subject for item in items if item.labels],
-        validation=share(recipe, "validation"),
-        test=share(recipe, "test"),
-        seed=recipe.seed,
-    )
-    folder = Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples"
-    workers = recipe.workers or available_cores()
-    collector = SampleCollector(modalities, configs, folder, workers, progress)
+    prepared = prepare(recipe, progress)
+    split = prepared.split.hold_out(prepared.subjects)
     with deterministic(recipe.seed), torch_threads(1):
-        recognisers, coded = _train_recognisers(
-            recipe, coaching, modalities, dataset, split, collector, progress
-        )
-        table = collector.samples(
-            items,
-            target,
-            recognise={name: trained.recognise for name, trained in recognisers.items()},
-            recogniser_digest=digest(
-                {name: trained.recognise.digest() for name, trained in recognisers.items()}
-            ),
-            settle_s=recipe.settle_s,
-        )
-        fitted = fit_fusion(
-            table, split, modalities, fusion, target, settings, recipe.seed, progress
-        )
-    skipped = {**dataset.skipped, **coded.skipped, **collector.skipped}
-    checkpoint = Checkpoint(
-        modality_configs=configs,
-        sample_specs={name: sample_spec(modality) for name, modality in modalities.items()},
-        fusion_config=fusion,
-        target=target,
-        class_prior=fitted.class_prior,
-        temperature=fitted.temperatures[FUSED],
-        modality_temperatures={n: t for n, t in fitted.temperatures.items() if n != FUSED},
+        prepared.train_recognisers(split.train, progress)
+        fitted = fit_fusion(prepared.samples(), split, prepared.plan, recipe.seed, progress)
+    checkpoint = _checkpoint(prepared, split, fitted)
+    result = TrainingResult(
+        out / "checkpoint.pt",
+        fitted.metrics,
+        {name: trained.metrics for name, trained in prepared.recognisers.items()},
+        split,
+        fitted.samples,
+        prepared.skipped,
+    )
+    _write(out, result, checkpoint, recipe, fitted)
+    return result
+
+
+def _prior(fitted: Fitted, checkpoint: Checkpoint) -> dict[str, float]:
+    """Return what the model says when nothing is present, by class, label or scale."""
+    outputs = Outputs(checkpoint.targets)
+    said = outputs.activate(fitted.model.prior_logits).tolist()
+    return dict(zip(outputs.names, said, strict=True))
+
+
+def _checkpoint(prepared: Prepared, split: Split, fitted: Fitted) -> Checkpoint:
+    plan, dataset, coded = prepared.plan, prepared.dataset, prepared.coded
+    return Checkpoint(
+        modality_configs=prepared.configs,
+        sample_specs={name: sample_spec(modality) for name, modality in plan.modalities.items()},
+        fusion_config=plan.fusion,
+        targets=plan.targets,
+        prior_logits=fitted.prior_logits,
+        calibration=fitted.calibration,
         weights=fitted.model.state_dict(),
-        recogniser_weights={n: trained.recognise.weights() for n, trained in recognisers.items()},
+        recogniser_weights={n: t.recognise.weights() for n, t in prepared.recognisers.items()},
         trained_on={
             "dataset": dataset.name,
             "provenance": dataset.provenance,
             "subjects": split.as_dict(),
             "samples": fitted.samples,
-            "skipped": skipped,
-            "notes": {**dataset.notes, **coded.notes},
+            "epochs": fitted.epochs,
+            "best_single": fitted.best_single,
+            "skipped": prepared.skipped,
+            "notes": prepared.notes,
             "recognisers": {
                 name: {
                     "dataset": coded.name,
                     "provenance": coded.provenance,
-                    "clips": list(modalities[name].clip_steps()),
+                    "clips": list(plan.modalities[name].clip_steps()),
                     **trained.metrics,
                 }
-                for name, trained in recognisers.items()
+                for name, trained in prepared.recognisers.items()
+                if coded is not None
             },
-            "recipe": container(recipe),
+            "recipe": container(prepared.recipe),
         },
         metrics=fitted.metrics,
         versions=package_versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    result = TrainingResult(
-        out / "checkpoint.pt",
-        fitted.metrics,
-        {name: trained.metrics for name, trained in recognisers.items()},
-        split,
-        fitted.samples,
-        skipped,
-    )
-    _write(out, result, checkpoint, recipe, fitted)
-    return result
 
 
 def _write(
@@ -170,8 +148,10 @@ def _write(
     report = {
         "metrics": result.metrics,
         "recognisers": result.recognisers,
-        "temperatures": fitted.temperatures,
-        "class_prior": dict(zip(checkpoint.target.classes, fitted.class_prior, strict=True)),
+        "calibration": asdict(fitted.calibration),
+        "best_single": fitted.best_single,
+        "epochs": fitted.epochs,
+        "prior": _prior(fitted, checkpoint),
         "split": result.split.as_dict(),
         "samples": result.samples,
         "skipped": result.skipped,
@@ -181,61 +161,3 @@ def _write(
     write_whole(out / "training.csv", fitted.log.csv().encode())
     write_whole(out / "recipe.yaml", OmegaConf.to_yaml(recipe, resolve=True).encode())
     save_checkpoint(checkpoint, result.checkpoint)
-
-
-_KEYS = (
-    "dataset", "recogniser_dataset", "modalities", "fusion", "seed", "settle_s", "split",
-    "training", "recogniser_training", "workers", "cache",
-)  # fmt: skip
-
-
-def _target(dataset: Dataset) -> Target:
-    if dataset.target is None:
-        raise DatasetError(
-            f"the data set '{dataset.name}' labels no state, so that no fused model can be trained "
-            "on it: name one that has a target, such as dataset=synthetic."
-        )
-    return dataset.target
-
-
-def _build_modalities(
-    recipe: DictConfig,
-) -> tuple[dict[str, Modality], dict[str, dict[str, Any]]]:
-    """Return the recipe's modalities and their configs, by the modalities' own names."""
-    modalities: dict[str, Modality] = {}
-    configs = {}
-    for node in (recipe.modalities or {}).values():
-        modality = build(node, Modality)  # type: ignore[type-abstract]
-        if modality.name in modalities:
-            raise ConfigError(f"two modalities are called '{modality.name}': keep one of them.")
-        modalities[modality.name] = modality
-        configs[modality.name] = container(node)
-    if not modalities:
-        raise ConfigError("the recipe names no modality: add one to 'modalities'.")
-    return modalities, configs
-
-
-def _train_recognisers(
-    recipe: DictConfig,
-    settings: RecogniserSettings,
-    modalities: Mapping[str, Modality],
-    dataset: Dataset,
-    split: Split,
-    collector: SampleCollector,
-    progress: Progress | None,
-) -> tuple[dict[str, TrainedRecogniser], Dataset]:
-    """Return the trained recognisers, and the data set whose coded intervals they learnt from."""
-    learning = {n: m for n, m in modalities.items() if m.recogniser_target is not None}
-    if not learning:
-        return {}, dataset
-    subjects: tuple[str, ...] = split.train
-    if recipe.recogniser_dataset is not None:
-        dataset = build(recipe.recogniser_dataset, Dataset)  # type: ignore[type-abstract]
-        dataset.prepare(progress)
-        everyone = [item.subject for item in dataset.items()]
-        subjects = hold_out(everyone, 0.0, settings.held_out, recipe.seed).train
-    trained = {}
-    for name, modality in learning.items():
-        clips = collector.clips(dataset.items(), name)
-        trained[name] = train_recogniser(modality, clips, subjects, settings, recipe.seed, progress)
-    return trained, dataset

@@ -65,9 +65,9 @@ def made_now(recipe: DictConfig) -> dict[str, Any]:
 
 
 def without_nan(value: Any) -> Any:
-    """Return the value with NaN as null: JSON knows no NaN."""
+    """Return the value with NaN and infinity as null: JSON knows neither."""
     if isinstance(value, Mapping):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -84,10 +84,10 @@ def test_declarations_are_complete(name: str) -> None:
     modality = make(name)
     assert modality.name == name
     assert modality.needs <= {"face", "audio", "body", "signal"}
-    assert modality.needs
-    assert modality.window_s > 0
+    assert bool(modality.needs) != modality.ready_made
+    assert modality.window_s > 0 or modality.ready_made
     assert modality.latency_s >= 0
-    assert modality.max_age_s >= 1
+    assert modality.max_age_s >= 1 or modality.ready_made
     assert 0 <= modality.quality_floor < 1
     assert all(isinstance(n, int) and n > 0 for n in modality.sample_shape)
 
@@ -101,7 +101,8 @@ def test_encoder_maps_samples_to_embeddings(name: str, batch: int) -> None:
     samples = torch.randn(batch, *modality.sample_shape)
     embeddings = encoder(samples)
     assert embeddings.shape == (batch, modality.embedding_dim)
-    embeddings.square().sum().backward()
+    if any(True for _ in encoder.parameters()):
+        embeddings.square().sum().backward()
     gradients = [p.grad for p in encoder.parameters() if p.requires_grad]
     assert all(g is not None and torch.isfinite(g).all() for g in gradients)
     encoder.eval()
@@ -119,6 +120,8 @@ def test_recogniser_gives_embedding_and_logits(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_readings_of_a_face(name: str, face_video: list[Frame]) -> None:
+    if "face" not in make(name).needs:
+        pytest.skip("it needs no face")
     readings = run(name, face_video)
     samples = [r for r in readings if isinstance(r, ModalitySample)]
     ticks = [r for r in readings if isinstance(r, Tick)]

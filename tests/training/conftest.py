@@ -48,7 +48,7 @@ def recipe(custom: None, tmp_path: Path) -> DictConfig:
         "gesture": {"target": "custom.fakes.Gesture"},
     }
     shipped.fusion = load_node("fusion", "log_linear_pool")
-    shipped.settle_s = 2.0
+    shipped.sampling = {"start_s": 0.0, "settle_s": 2.0, "every_s": 1.0}
     shipped.workers = 1
     shipped.cache = str(tmp_path / "cache")
     shipped.training.max_epochs = 30

@@ -49,10 +49,13 @@ class Recorder(Learner):
     facts: Mapping[str, Any] = field(default_factory=dict)
     calls: list[tuple[int, list[Split]]] = field(default_factory=list)
 
-    def learn(self, splits: Sequence[Split], seed: int) -> list[Array]:
+    def learn(self, splits: Sequence[Split], seed: int) -> list[dict[str, Array]]:
         self.calls.append((seed, list(splits)))
         tested = [np.isin(self.examples.subjects, split.test).sum() for split in splits]
-        return [np.full((n, 2), len(s.train) + seed) for n, s in zip(tested, splits, strict=True)]
+        return [
+            {"probabilities": np.full((n, 2), len(s.train) + seed), "extra": np.ones(n)}
+            for n, s in zip(tested, splits, strict=True)
+        ]
 
 
 def examples() -> Examples:
@@ -98,18 +101,20 @@ def test_a_plan_that_cannot_be_is_refused() -> None:
 def test_folds_run_in_groups_and_go_on_where_they_stopped(tmp_path: Path) -> None:
     learner = Recorder(examples())
     folds = plan_folds(plan(), learner.examples)
-    found = run_folds(learner, folds, (0, 7), tmp_path, 1)
+    joined = run_folds(learner, folds, (0, 7), tmp_path, 1)
+    assert joined["extra"].shape == (2, 20)
+    found = joined["probabilities"]
     assert [len(splits) for _, splits in learner.calls] == [2, 2, 1, 2, 2, 1]
     assert (found[0] == 4).all()
     assert (found[1] == 11).all()
     learner.calls.clear()
     sorted(tmp_path.glob("*.safetensors"))[0].unlink()  # as if it had been ended before that one
-    again = run_folds(learner, folds, (0, 7), tmp_path, 1)
+    again = run_folds(learner, folds, (0, 7), tmp_path, 1)["probabilities"]
     assert len(learner.calls) == 1
     np.testing.assert_array_equal(again, found)
     learner.calls.clear()
     solved = Recorder(examples(), seeded=False)
-    found = run_folds(solved, folds, (3, 4, 5), tmp_path / "solved", 1)
+    found = run_folds(solved, folds, (3, 4, 5), tmp_path / "solved", 1)["probabilities"]
     assert len(solved.calls) == 3
     assert found.shape[0] == 3
     assert (found == 7).all()
@@ -121,7 +126,7 @@ def test_folds_run_in_groups_and_go_on_where_they_stopped(tmp_path: Path) -> Non
 def test_rows_that_no_fold_tests_are_unknown(tmp_path: Path) -> None:
     learner = Recorder(examples())
     folds = plan_folds(plan("hold_out"), learner.examples)
-    found = run_folds(learner, folds, (0,), tmp_path, 1)[0]
+    found = run_folds(learner, folds, (0,), tmp_path, 1)["probabilities"][0]
     tested = np.isin(learner.examples.subjects, folds["held out"].test)
     assert np.isfinite(found[tested]).all()
     assert np.isnan(found[~tested]).all()

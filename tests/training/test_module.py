@@ -12,17 +12,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from affectfuse.containers import Target
 from affectfuse.datasets.splits import Split
 from affectfuse.errors import ConfigError
+from affectfuse.fusion.calibration import Calibration
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
+from affectfuse.fusion.outputs import Outputs
+from affectfuse.training.calibration import fit_calibration
 from affectfuse.training.data import Batch, Batches, SampleData
-from affectfuse.training.evaluation import fit_temperatures, format_metrics, metrics_table
+from affectfuse.training.evaluation import format_metrics, metrics_table, predict
 from affectfuse.training.fitting import deterministic, fit
 from affectfuse.training.module import AffectModule, TrainingSettings
 from affectfuse.training.samples import SampleTable
 
 PRIOR = (0.75, 0.25)
+STATE = Target("state", ("calm", "tense"), "window", "planted")
+OUTPUTS = Outputs([STATE])
 SPLIT = Split(("s0", "s1", "s2", "s3"), ("s4",), ("s5",))
 
 
@@ -30,13 +36,13 @@ def settings(**changes: Any) -> TrainingSettings:
     given = {
         "max_epochs": 20, "patience": 20, "batch_size": 64, "learning_rate": 0.03,
         "weight_decay": 0.0, "modality_dropout": 0.0, "modality_loss": 1.0,
-        "class_weights": False, "accelerator": "cpu",
+        "class_weights": False, "inner_folds": 0, "coverage": 0.9, "accelerator": "cpu",
     }  # fmt: skip
     return TrainingSettings(**{**given, **changes})
 
 
 def make_model(names: tuple[str, ...] = ("a", "b")) -> FusionModel:
-    head = LogLinearPool({name: 1 for name in names}, torch.tensor(PRIOR))
+    head = LogLinearPool({name: 1 for name in names}, torch.tensor(PRIOR).log())
     return FusionModel({n: nn.Identity() for n in names}, {n: (1,) for n in names}, head)
 
 
@@ -50,7 +56,10 @@ def make_table(rows: int = 1200, seed: int = 0) -> SampleTable:
         values[name][~present[name]] = np.nan
     subjects = np.array([f"s{row % 6}" for row in range(rows)])
     quality = {name: np.ones(rows, np.float32) for name in "ab"}
-    return SampleTable(values, present, quality, labels, subjects, subjects, np.arange(rows) * 1.0)
+    return SampleTable(
+        values, present, quality, {"state": labels}, subjects, subjects, np.full(rows, ""),
+        np.arange(rows) * 1.0, np.zeros(rows, np.int64), np.full(rows, float(rows)),
+    )  # fmt: skip
 
 
 def learn(table: SampleTable, **changes: Any) -> tuple[FusionModel, SampleData]:
@@ -58,7 +67,7 @@ def learn(table: SampleTable, **changes: Any) -> tuple[FusionModel, SampleData]:
     data = SampleData(table, SPLIT, chosen.batch_size, seed=0)
     with deterministic(0):
         fit(
-            AffectModule(model, chosen, 0),
+            AffectModule(model, OUTPUTS, chosen, 0),
             data,
             max_epochs=chosen.max_epochs,
             patience=chosen.patience,
@@ -88,17 +97,17 @@ def test_the_loss_is_fused_plus_modality_losses_where_present() -> None:
     with torch.no_grad():
         for parameter in model.head.parameters():
             parameter.fill_(0.3)
-    module = AffectModule(model, settings(modality_loss=0.5), seed=0)
+    module = AffectModule(model, OUTPUTS, settings(modality_loss=0.5), seed=0)
     present = {"a": torch.tensor([True, True]), "b": torch.tensor([True, False])}
     batch: Batch = {
         "samples": {"a": torch.tensor([[1.0], [2.0]]), "b": torch.tensor([[3.0], [math.nan]])},
         "present": present,
         "quality": {name: torch.ones(2) for name in "ab"},
-        "labels": torch.tensor([0, 1]),
+        "labels": {"state": torch.tensor([0, 1])},
     }
     loss = module.training_step(batch, 0)
     output = model(batch["samples"], present, batch["quality"])
-    fused = functional.cross_entropy(output.logits, batch["labels"])
+    fused = functional.cross_entropy(output.logits, batch["labels"]["state"])
     own = [
         functional.cross_entropy(output.modality_logits[name][row : row + 1], label[None])
         for name, row, label in [("a", 0, torch.tensor(0)), ("a", 1, torch.tensor(1)),
@@ -109,7 +118,7 @@ def test_the_loss_is_fused_plus_modality_losses_where_present() -> None:
 
 def test_modality_dropout_hides_at_its_rate_and_leaves_one() -> None:
     names = ("a", "b", "c")
-    module = AffectModule(make_model(names), settings(modality_dropout=0.4), seed=0)
+    module = AffectModule(make_model(names), OUTPUTS, settings(modality_dropout=0.4), seed=0)
     module._generator.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
     before = {name: torch.rand(20000, generator=generator) < 0.8 for name in names}
@@ -121,22 +130,22 @@ def test_modality_dropout_hides_at_its_rate_and_leaves_one() -> None:
     # All three drop with 0.4 ** 3, and then one stays: 0.4 - 0.4 ** 3 / 3 hidden of each.
     assert float((~has[:, full]).float().mean()) == pytest.approx(0.4 - 0.4**3 / 3, abs=0.01)
     assert module.drop_modalities.__self__.settings.modality_dropout == 0.4
-    untouched = AffectModule(make_model(names), settings(), seed=0).drop_modalities(before)
+    untouched = AffectModule(make_model(names), OUTPUTS, settings(), seed=0).drop_modalities(before)
     assert all(torch.equal(untouched[name], before[name]) for name in names)
 
 
 def test_batches_hold_every_row_once_in_an_order_of_the_seed() -> None:
-    rows: Batch = {"labels": torch.arange(10), "samples": {"a": 10.0 * torch.arange(10)}}
+    rows: Batch = {"labels": {"state": torch.arange(10)}, "samples": {"a": 10.0 * torch.arange(10)}}
     seeds = iter([1, 1, 2])
     batches = Batches(rows, 4, lambda: next(seeds))
     assert len(batches) == 3
     passes = [list(batches) for _ in range(3)]
-    orders = [torch.cat([b["labels"] for b in one]).tolist() for one in passes]
-    assert [len(b["labels"]) for b in passes[0]] == [4, 4, 2]
+    orders = [torch.cat([b["labels"]["state"] for b in one]).tolist() for one in passes]
+    assert [len(b["labels"]["state"]) for b in passes[0]] == [4, 4, 2]
     assert sorted(orders[0]) == list(range(10))
     assert orders[0] == orders[1] != orders[2]
-    assert all(torch.equal(b["samples"]["a"], 10.0 * b["labels"]) for b in passes[2])
-    assert torch.cat([b["labels"] for b in Batches(rows, 4)]).tolist() == list(range(10))
+    assert all(torch.equal(b["samples"]["a"], 10.0 * b["labels"]["state"]) for b in passes[2])
+    assert torch.cat([b["labels"]["state"] for b in Batches(rows, 4)]).tolist() == list(range(10))
 
 
 def test_the_sides_of_the_data_share_no_subject() -> None:
@@ -144,12 +153,12 @@ def test_the_sides_of_the_data_share_no_subject() -> None:
     seen = {side: set(table.subjects.tolist()) for side, table in data.sides.items()}
     assert seen == {side: set(who) for side, who in SPLIT.as_dict().items()}
     (validation,) = data.val_dataloader()
-    assert len(validation["labels"]) == 200
+    assert len(validation["labels"]["state"]) == 200
 
 
 def test_the_best_epoch_is_kept_and_training_stops_early() -> None:
     model, chosen = make_model(), settings(learning_rate=3.0, max_epochs=60, patience=4)
-    module = AffectModule(model, chosen, 0)
+    module = AffectModule(model, OUTPUTS, chosen, 0)
     data = SampleData(make_table(300), SPLIT, 16, seed=0)
     log = fit(module, data, max_epochs=60, patience=4)
     losses = [row["val_loss"] for row in log.rows]
@@ -158,18 +167,23 @@ def test_the_best_epoch_is_kept_and_training_stops_early() -> None:
     (validation,) = data.val_dataloader()
     with torch.no_grad():
         output = model(validation["samples"], validation["present"], validation["quality"])
-    kept = functional.cross_entropy(output.logits, validation["labels"])
+    kept = functional.cross_entropy(output.logits, validation["labels"]["state"])
     assert float(kept) == pytest.approx(min(losses), rel=1e-5)
     lines = log.csv().splitlines()
     assert lines[0] == "epoch,train_loss,val_loss,val_uar,val_uf1,val_auroc"
     assert len(lines) == len(losses) + 1
 
 
+def calibrate(model: FusionModel, table: SampleTable) -> Calibration:
+    said = predict(model, table)
+    return fit_calibration(said, table.labels, table.present, OUTPUTS, model.prior_logits, 0.9)
+
+
 def test_fused_beats_each_modality_and_the_table_says_on_what() -> None:
     model, data = learn(make_table(6000), batch_size=512)
-    temperatures = fit_temperatures(model, data.sides["validation"])
-    assert temperatures["fused"] == pytest.approx(1.0, abs=0.25)
-    rows = metrics_table(model, data.sides["test"], temperatures)
+    calibration = calibrate(model, data.sides["validation"])
+    assert calibration.of("fused")["state"] == pytest.approx(1.0, abs=0.25)
+    rows = metrics_table(model, OUTPUTS, data.sides["test"], calibration)
     assert [(r["estimate"], r["subset"]) for r in rows] == [
         ("fused", "all"), ("fused", "matched"), ("a", "matched"), ("b", "matched"),
     ]  # fmt: skip
@@ -182,8 +196,8 @@ def test_fused_beats_each_modality_and_the_table_says_on_what() -> None:
     assert len({len(line.split()) for line in text.splitlines()}) == 1
     assert "nothing was measured" in format_metrics([])
     nobody = data.sides["test"].of_subjects([])
-    assert metrics_table(model, nobody, temperatures) == []
-    assert fit_temperatures(model, nobody) == {"fused": 1.0, "a": 1.0, "b": 1.0}
+    assert metrics_table(model, OUTPUTS, nobody, calibration) == []
+    assert calibrate(model, nobody).temperatures == {}
 
 
 def test_training_that_diverges_ends_with_advice() -> None:

@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 
 from affectfuse.config import build
-from affectfuse.containers import Interval
+from affectfuse.containers import Interval, Target
 from affectfuse.datasets.base import DatasetItem
 from affectfuse.errors import DatasetError
 from affectfuse.modalities.base import Modality
 from affectfuse.training import samples
-from affectfuse.training.samples import SampleCollector, label_ticks
+from affectfuse.training.samples import SampleCollector, Sampling, label_ticks
+from affectfuse.training.targets import check_labels, labelled, labels_at
 
+EVERY_TICK = Sampling(0.0, 0.0, 1.0)
 CONFIGS = {
     "pulse": {"target": "custom.fakes.Level", "name": "pulse", "window_s": 0.5},
     "gesture": {"target": "custom.fakes.Gesture"},
@@ -51,18 +53,61 @@ def planted(custom: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pl
     return Planted(tmp_path, monkeypatch)
 
 
-def test_a_tick_has_the_label_its_window_ends_in() -> None:
-    labels = [Interval(0.0, 3.0, "calm"), Interval(3.0, 6.0, "tense"), Interval(7.0, 8.0, "calm")]
-    times_s = np.arange(1.0, 10.0)
-    found = label_ticks(times_s, labels, ("calm", "tense"), settle_s=0.0)
-    assert found.tolist() == [0, 0, 0, 1, 1, 1, -1, 0, -1]
-    settled = label_ticks(times_s, labels, ("calm", "tense"), settle_s=2.0)
+LABELS = [Interval(0.0, 3.0, "calm"), Interval(3.0, 6.0, "tense"), Interval(7.0, 8.0, "calm")]
+TICKS_S = np.arange(1.0, 10.0)
+
+
+def test_a_tick_belongs_to_the_interval_its_window_ends_in() -> None:
+    found = label_ticks(TICKS_S, LABELS, EVERY_TICK)
+    assert found.tolist() == [0, 0, 0, 1, 1, 1, -1, 2, -1]
+    settled = label_ticks(TICKS_S, LABELS, Sampling(0.0, 2.0, 1.0))
     assert settled.tolist() == [-1, 0, 0, -1, 1, 1, -1, -1, -1]
+    later = label_ticks(TICKS_S, LABELS, Sampling(3.0, 0.0, 1.0))
+    assert later.tolist() == [-1, -1, 0, 1, 1, 1, -1, 2, -1]
+
+
+def test_fewer_samples_than_ticks() -> None:
+    every_two = label_ticks(TICKS_S, LABELS, Sampling(0.0, 1.0, 2.0))
+    assert every_two.tolist() == [0, -1, 0, 1, -1, 1, -1, 2, -1]
+    one_each = label_ticks(TICKS_S, LABELS, Sampling(0.0, 0.0, None))
+    assert one_each.tolist() == [-1, -1, 0, -1, -1, 1, -1, 2, -1]
+    # Ticks that do not fall on the beat: the first at or after it.
+    uneven = label_ticks(TICKS_S + 0.3, [Interval(0.0, 9.5, "calm")], Sampling(0.0, 1.0, 3.0))
+    assert np.flatnonzero(uneven == 0).tolist() == [0, 3, 6]
+
+
+@pytest.mark.parametrize(
+    ("start_s", "settle_s", "every_s"), [(-1, 0, 1), (0, -1, 1), (0, 0, 0), (0, np.nan, 1)]
+)
+def test_impossible_sampling_is_refused(start_s: float, settle_s: float, every_s: float) -> None:
+    with pytest.raises(ValueError, match="it must be"):
+        Sampling(start_s, settle_s, every_s)
+
+
+def test_labels_of_every_kind() -> None:
+    targets = [
+        Target("state", ("calm", "tense"), "window", "planted"),
+        Target("face", ("au4", "au12"), "window", "coder", "labels"),
+        Target("affect", ("valence",), "window", "self-report", "scales"),
+    ]
+    coded = [
+        Interval(0, 1, "tense", values={"au4": 1.0, "valence": -0.5}),
+        Interval(1, 2, "", values={"au12": 0.0}),
+        Interval(2, 3, ""),
+    ]
+    check_labels("a", coded, targets)
+    found = labels_at(np.array([0, 1, 2, -1]), coded, targets)
+    assert found["state"].tolist() == [1, -1, -1, -1]
+    np.testing.assert_array_equal(found["face"][:2], [[1, np.nan], [np.nan, 0]])
+    np.testing.assert_array_equal(found["affect"][:, 0], np.float32([-0.5] + [np.nan] * 3))
+    assert labelled(found).tolist() == [True, True, False, False]
+    with pytest.raises(DatasetError, match=r"'a' has au4 = 2, a label of 'face'.* 0, 1"):
+        check_labels("a", [Interval(0, 1, "", values={"au4": 2.0})], targets)
 
 
 def test_rows_are_the_ticks_with_their_samples(planted: Planted) -> None:
     table = planted.collector({"pulse": CONFIGS["pulse"]}).samples(
-        planted.dataset.items(), planted.dataset.target, settle_s=2.0
+        planted.dataset.items(), planted.dataset.targets, Sampling(0.0, 2.0, 1.0)
     )
     assert len(table) == 3 * 37  # 39 ticks less the first after each onset
     assert table.samples["pulse"].shape == (len(table), 2)
@@ -77,56 +122,61 @@ def test_rows_are_the_ticks_with_their_samples(planted: Planted) -> None:
         expected = stored["values"][inside, 0].mean()
     row = np.flatnonzero((table.keys == "s00") & (table.times_s == 5.0))
     assert table.samples["pulse"][row, 0] == pytest.approx(expected, rel=1e-6)
-    assert table.labels[row] == [0]
+    assert table.labels[planted.dataset.target.name][row] == [0]
+    assert table.segments[row] == [0]
+    assert table.durations_s[row] == [20.0]
     assert set(table.of_subjects(["s01"]).keys) == {"s01"}
     assert len(table.of_subjects([])) == 0
 
 
 def test_a_recording_is_extracted_once(planted: Planted) -> None:
-    items, target = planted.dataset.items(), planted.dataset.target
+    items, targets = planted.dataset.items(), planted.dataset.targets
     pulse = {"pulse": CONFIGS["pulse"]}
-    first = planted.collector(pulse).samples(items, target)
+    first = planted.collector(pulse).samples(items, targets, EVERY_TICK)
     assert planted.extracted == ["s00", "s01", "s02"]
-    again = planted.collector(pulse).samples(items, target, settle_s=0.0)
+    again = planted.collector(pulse).samples(items, targets, Sampling(0.0, 1.0, 1.0))
     assert planted.extracted == ["s00", "s01", "s02"]
     np.testing.assert_array_equal(first.samples["pulse"], again.samples["pulse"])
     relabelled = [
         replace(item, labels=(Interval(0.0, 40.0, "calm"),)) for item in items
     ]  # labels are not part of what is cached
-    assert set(planted.collector(pulse).samples(relabelled, target).labels) == {0}
+    again = planted.collector(pulse).samples(relabelled, targets, EVERY_TICK)
+    assert set(again.labels[planted.dataset.target.name]) == {0}
     assert len(planted.extracted) == 3
 
 
 def test_what_decides_the_samples_decides_the_cache(
     planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    items, target = planted.dataset.items(), planted.dataset.target
+    items, targets = planted.dataset.items(), planted.dataset.targets
     pulse = {"pulse": CONFIGS["pulse"]}
-    planted.collector(pulse).samples(items, target)
+    planted.collector(pulse).samples(items, targets, EVERY_TICK)
     planted.extracted.clear()
 
-    planted.collector({"pulse": {**pulse["pulse"], "window_s": 0.6}}).samples(items, target)
+    planted.collector({"pulse": {**pulse["pulse"], "window_s": 0.6}}).samples(
+        items, targets, EVERY_TICK
+    )
     assert planted.extracted == ["s00", "s01", "s02"]
-    planted.collector(pulse).samples(items, target, recogniser_digest="another")
+    planted.collector(pulse).samples(items, targets, EVERY_TICK, recogniser_digest="another")
     assert len(planted.extracted) == 6
     planted.extracted.clear()
 
     changed = items[1].path
     with np.load(changed) as stored:
         np.savez(changed, times_s=stored["times_s"], values=stored["values"] + 1)
-    planted.collector(pulse).samples(items, target)
+    planted.collector(pulse).samples(items, targets, EVERY_TICK)
     assert planted.extracted == ["s01"]
     planted.extracted.clear()
 
     monkeypatch.setattr(samples, "digest_code", lambda classes: "a new version of the code")
-    planted.collector(pulse).samples(items, target)
+    planted.collector(pulse).samples(items, targets, EVERY_TICK)
     assert len(planted.extracted) == 3
 
 
 def test_an_interrupted_extraction_goes_on_where_it_stopped(
     planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    items, target = planted.dataset.items(), planted.dataset.target
+    items, targets = planted.dataset.items(), planted.dataset.targets
     pulse = {"pulse": CONFIGS["pulse"]}
     real = samples.extract_recording
 
@@ -137,16 +187,16 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(
 
     monkeypatch.setattr(samples, "extract_recording", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        planted.collector(pulse).samples(items, target)
+        planted.collector(pulse).samples(items, targets, EVERY_TICK)
     monkeypatch.setattr(samples, "extract_recording", real)
     planted.extracted.clear()
-    assert len(planted.collector(pulse).samples(items, target)) == 3 * 39
+    assert len(planted.collector(pulse).samples(items, targets, EVERY_TICK)) == 3 * 39
     assert planted.extracted == ["s01", "s02"]
 
 
 def test_the_cache_is_private_and_holds_whole_files_only(planted: Planted) -> None:
     pulse = {"pulse": CONFIGS["pulse"]}
-    planted.collector(pulse).samples(planted.dataset.items(), planted.dataset.target)
+    planted.collector(pulse).samples(planted.dataset.items(), planted.dataset.targets, EVERY_TICK)
     cache = planted.folder / "cache"
     assert cache.stat().st_mode & 0o077 == 0
     files = list(cache.iterdir())
@@ -154,7 +204,7 @@ def test_the_cache_is_private_and_holds_whole_files_only(planted: Planted) -> No
     assert all(file.suffix == ".safetensors" for file in files)
     os.truncate(files[0], 100)  # a damaged file is made again
     planted.extracted.clear()
-    planted.collector(pulse).samples(planted.dataset.items(), planted.dataset.target)
+    planted.collector(pulse).samples(planted.dataset.items(), planted.dataset.targets, EVERY_TICK)
     assert len(planted.extracted) == 1
 
 
@@ -163,13 +213,15 @@ def test_missing_and_unreadable_recordings_are_skipped_by_name(planted: Planted)
     items[0].path.unlink()
     items[2].path.write_text("not a recording")
     collector = planted.collector({"pulse": CONFIGS["pulse"]})
-    table = collector.samples(items, planted.dataset.target)
+    table = collector.samples(items, planted.dataset.targets, EVERY_TICK)
     assert set(table.keys) == {"s01"}
     assert list(collector.skipped) == ["s00", "s02"]
     assert "No such file" in collector.skipped["s00"]
     items[1].path.unlink()
     with pytest.raises(DatasetError, match=r"no labelled sample in 3 recordings; 3 skipped, the f"):
-        planted.collector({"pulse": CONFIGS["pulse"]}).samples(items, planted.dataset.target)
+        planted.collector({"pulse": CONFIGS["pulse"]}).samples(
+            items, planted.dataset.targets, EVERY_TICK
+        )
 
 
 def test_a_defect_is_not_taken_for_a_bad_recording(
@@ -180,14 +232,14 @@ def test_a_defect_is_not_taken_for_a_bad_recording(
 
     monkeypatch.setattr(samples, "extract_recording", defect)
     with pytest.raises(ZeroDivisionError):
-        planted.collector().samples(planted.dataset.items(), planted.dataset.target)
+        planted.collector().samples(planted.dataset.items(), planted.dataset.targets, EVERY_TICK)
 
 
 def test_a_label_that_is_no_class_is_named(planted: Planted) -> None:
     item = planted.dataset.items()[0]
     wrong = replace(item, labels=(Interval(0.0, 40.0, "tens"),))
     with pytest.raises(DatasetError, match=r"'s00' has the label 'tens'.* Did you mean 'tense'\?"):
-        planted.collector().samples([wrong], planted.dataset.target)
+        planted.collector().samples([wrong], planted.dataset.targets, EVERY_TICK)
     coded = replace(item, annotations={"gesture": (Interval(0.0, 1.0, "smile"),)})
     with pytest.raises(DatasetError, match="'s00' has the label 'smile', which is no class"):
         planted.collector().clips([coded], "gesture")

@@ -65,7 +65,9 @@ def test_trains_and_writes_a_usable_checkpoint(recipe: DictConfig, tmp_path: Pat
     assert sum(estimate.probabilities.values()) == pytest.approx(1.0)
     assert all(weight > 0 for weight in estimate.weights.values())
     nothing = checkpoint.estimator().estimate(Tick(1.0, {"pulse": None, "gesture": None}))
-    assert list(nothing.probabilities.values()) == pytest.approx(list(checkpoint.class_prior))
+    assert list(nothing.probabilities.values()) == pytest.approx(
+        np.exp(checkpoint.prior_logits).tolist()
+    )
     assert nothing.modality_probabilities == {}
     assert "no person" in checkpoint.describe()
     json.dumps(checkpoint.provenance())
@@ -87,7 +89,10 @@ def test_same_seed_same_weights_and_another_seed_others(recipe: DictConfig, tmp_
 def test_an_unreadable_recording_is_skipped_and_counted(recipe: DictConfig, tmp_path: Path) -> None:
     recipe.training.max_epochs = 2
     recipe.recogniser_training.max_epochs = 2
-    recipe.split = {"validation": ["s01"], "test": ["s02"]}
+    recipe.split = {
+        **recipe.split,
+        **{"protocol": "hold_out", "validation": ["s01"], "test": ["s02"]},
+    }
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "s05.npz").write_text("not a recording")
     result = train(recipe, tmp_path / "out")
@@ -113,7 +118,10 @@ def test_what_the_data_set_left_out_or_corrected_is_said(
 
 def test_subjects_whose_recordings_all_fail_are_named(recipe: DictConfig, tmp_path: Path) -> None:
     recipe.modalities.pop("gesture")
-    recipe.split = {"validation": ["s01"], "test": ["s05"]}
+    recipe.split = {
+        **recipe.split,
+        **{"protocol": "hold_out", "validation": ["s01"], "test": ["s05"]},
+    }
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "s05.npz").write_text("not a recording")
     with pytest.raises(DatasetError, match=r"the test subjects \(s05\) have no labelled sample"):
@@ -123,10 +131,10 @@ def test_subjects_whose_recordings_all_fail_are_named(recipe: DictConfig, tmp_pa
 
 def test_without_validation_subjects_nothing_is_tuned(recipe: DictConfig, tmp_path: Path) -> None:
     recipe.modalities.pop("gesture")
-    recipe.split = {"validation": 0, "test": 0.25}
+    recipe.split = {**recipe.split, "validation": 0, "test": 0.25}
     recipe.training.max_epochs = 3
     result = train(recipe, tmp_path / "out")
-    assert load_checkpoint(result.checkpoint).temperature == 1.0
+    assert load_checkpoint(result.checkpoint).calibration.temperatures == {}
     assert len((tmp_path / "out" / "training.csv").read_text().splitlines()) == 4
 
 
@@ -159,11 +167,11 @@ def test_wrong_settings_are_named(
 
 
 def test_a_recipe_that_lacks_a_key_is_refused(recipe: DictConfig, tmp_path: Path) -> None:
-    recipe.split = {"validation": 0.2, "tests": 0.2}
+    recipe.split = {**recipe.split, "tests": 0.2}
     with pytest.raises(ConfigError, match=r"unknown key 'split\.tests'. Did you mean 'test'\?"):
         train(recipe, tmp_path / "out")
-    del recipe["settle_s"]
-    with pytest.raises(ConfigError, match="the recipe lacks 'settle_s'"):
+    del recipe["sampling"]
+    with pytest.raises(ConfigError, match="the recipe lacks 'sampling'"):
         train(recipe, tmp_path / "out")
 
 
