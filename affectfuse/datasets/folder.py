@@ -42,13 +42,17 @@ class FolderDataset(Dataset):
         """
         if self._given_root is None:
             raise DatasetError(
-                f"the folder of '{self.name}' was not given: obtain the data set {self.obtained}, "
-                "then say dataset.root=FOLDER."
+                f"the folder of '{self.name}' was not given: say dataset.root=FOLDER. {self.advice}"
             )
         root = Path(self._given_root).expanduser()
         if not root.is_dir():
             raise self.lacks(root)
         return root
+
+    @property
+    def advice(self) -> str:
+        """How one comes by the data set, a sentence."""
+        return f"The data set is obtained {self.obtained}."
 
     def prepare(self, progress: Progress | None = None) -> None:
         """Make sure that there are recordings.
@@ -77,8 +81,7 @@ class FolderDataset(Dataset):
     def lacks(self, path: Path) -> DatasetError:
         """Return the error that says of a path that it is not there."""
         return DatasetError(
-            f"'{self.name}' lacks {path}; its layout is {self.layout}. The data set is obtained "
-            f"{self.obtained}."
+            f"'{self.name}' lacks {path}; its layout is {self.layout}. {self.advice}"
         )
 
     def require(self, path: Path, key: str) -> Path:

@@ -1,4 +1,4 @@
-"""Annotation sheets (.xlsx, .xls, .csv) as rows of text, their columns found by name."""
+"""Sheets (.xlsx, .xls, .csv, .tsv, .parquet) as rows of text, their columns found by name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from affectfuse.errors import DatasetError
+from affectfuse.errors import DatasetError, did_you_mean
+from affectfuse.recording.text_tables import separator
 
-__all__ = ["Row", "frame_number", "read_table", "read_workbook"]
+__all__ = ["Row", "Sheet", "frame_number", "read_sheet", "read_table", "read_workbook"]
 
 Cells = list[list[str]]
 
 _HEADER_WITHIN = 40
+_SNIFFED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,33 @@ class Row:
     def frame(self, name: str) -> float:
         """Return a cell as a frame number, NaN when it is none."""
         return frame_number(self.cells[name])
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table whose first line names its columns.
+
+    Attributes:
+        path: the file.
+        columns: their names, in order.
+        rows: below the header, blank ones left out; cells by the columns' names.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def require(self, names: Iterable[str]) -> None:
+        """Make sure that there are columns of these names.
+
+        Raises:
+            DatasetError: for one that is not there.
+        """
+        for name in names:
+            if name not in self.columns:
+                raise DatasetError(
+                    f"{self.path} has no column '{name}'. {did_you_mean(name, self.columns)}"
+                )
 
 
 def frame_number(text: str) -> float:
@@ -99,8 +128,31 @@ def read_table(
     )
 
 
+def read_sheet(path: Path) -> Sheet:
+    """Read a table whose first line that is not blank names its columns.
+
+    Raises:
+        DatasetError: when it cannot be read, has no header, or two columns of one name.
+    """
+    lines = _worksheet(path, None)
+    header = next((n for n, line in enumerate(lines) if any(line)), None)
+    if header is None:
+        raise DatasetError(f"{path} is empty; its first line must name its columns.")
+    columns = lines[header]
+    twice = sorted({name for name in columns if name and columns.count(name) > 1})
+    if twice:
+        raise DatasetError(f"{path} has two columns '{twice[0]}'; rename one.")
+    width = len(columns)
+    rows = tuple(
+        Row(path, n, dict(zip(columns, [*line, *[""] * (width - len(line))], strict=False)))
+        for n, line in enumerate(lines[header + 1 :], start=header + 2)
+        if any(line)
+    )
+    return Sheet(path, tuple(name for name in columns if name), rows)
+
+
 def read_workbook(path: Path) -> dict[str, Cells]:
-    """Return the cells of each worksheet as text, by its name; a .csv file holds one, named ''.
+    """Return the cells of each worksheet as text, by its name; a text file holds one, named ''.
 
     Whole numbers are written without a decimal point, blank cells as ''.
 
@@ -109,13 +161,16 @@ def read_workbook(path: Path) -> dict[str, Cells]:
     """
     kind = path.suffix.lower()
     try:
-        if kind == ".csv":
+        if kind in (".csv", ".tsv"):
             return {"": _read_csv(path)}
+        if kind == ".parquet":
+            return {"": _read_parquet(path)}
         return _read_xls(path) if kind == ".xls" else _read_xlsx(path)
     except ImportError as error:
+        extra = "parquet" if kind == ".parquet" else "datasets"
         raise DatasetError(
-            f"'{path}' is a spreadsheet, and {error.name}, which reads those, is not installed: "
-            "pip install 'affectfuse[datasets]'."
+            f"'{path}' needs {error.name}, which is not installed, to be read: "
+            f"pip install 'affectfuse[{extra}]'."
         ) from None
     except Exception as error:  # of many kinds, when a file is not what its name says
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -148,7 +203,17 @@ def _read_xls(path: Path) -> dict[str, Cells]:
 
 def _read_csv(path: Path) -> Cells:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        return [[cell.strip() for cell in line] for line in csv.reader(file)]
+        delimiter = separator(path, file.read(_SNIFFED))
+        file.seek(0)
+        return [[cell.strip() for cell in line] for line in csv.reader(file, delimiter=delimiter)]
+
+
+def _read_parquet(path: Path) -> Cells:
+    from pyarrow import parquet
+
+    table = parquet.read_table(path)
+    columns = [[_text(value) for value in column.to_pylist()] for column in table.columns]
+    return [list(table.column_names), *map(list, zip(*columns, strict=True))]
 
 
 def _worksheet(path: Path, name: str | None) -> Cells:

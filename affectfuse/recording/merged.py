@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from affectfuse.containers import Observation, SignalBlock
 from affectfuse.errors import RecordingError
 from affectfuse.recording.base import Recording, RecordingSource
-from affectfuse.recording.reader import open_recording
 
 __all__ = ["MergedRecording", "Part", "open_merged"]
 
@@ -128,6 +127,8 @@ def open_merged(parts: Sequence[Part]) -> MergedRecording:
     Raises:
         RecordingError: when one cannot be read; the others are closed then.
     """
+    from affectfuse.recording.reader import open_recording  # PyAV is slow to load
+
     with ExitStack() as stack:
         opened: list[tuple[str, Recording, float]] = []
         for part in parts:

@@ -63,20 +63,24 @@ class NumberTable:
         return [name for name, some in zip(self.columns, filled, strict=True) if name and some]
 
 
-def read_numbers(path: Path, columns: Sequence[str] | None = None) -> NumberTable:
+def read_numbers(
+    path: Path, columns: Sequence[str] | None = None, *, headless: bool = False
+) -> NumberTable:
     """Read a table of numbers; what is no number becomes NaN.
 
     Args:
         path: of the file, separated by tabs (.tsv) or by what its first line has most of: commas,
             semicolons or tabs.
         columns: their names, of a file without a header.
+        headless: a first line of numbers is a row too, not a fault; the columns are then called by
+            their places, '0', '1', ...
 
     Raises:
         RecordingError: when it cannot be read, has two columns of one name, or no header.
     """
     try:
         with open_text(path) as file:
-            named, numbers = _parse(file, columns, path)
+            named, numbers = _parse(file, columns, path, headless)
     except FileNotFoundError:
         raise RecordingError(f"'{path}' does not exist; check the path.") from None
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
@@ -92,10 +96,10 @@ def open_text(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def separator(path: Path, line: str) -> str:
-    """Return what separates the cells of a table with such a first line."""
+def separator(path: Path, beginning: str) -> str:
+    """Return what separates the cells of a table that begins so."""
     tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
-    return "\t" if tabs else max(",;\t", key=line.count)
+    return "\t" if tabs else max(",;\t", key=beginning.count)
 
 
 def number(cell: str) -> float:
@@ -108,19 +112,22 @@ def number(cell: str) -> float:
 
 
 def _parse(
-    file: TextIO, columns: Sequence[str] | None, path: Path
+    file: TextIO, columns: Sequence[str] | None, path: Path, headless: bool
 ) -> tuple[list[str], array[float]]:
     first = file.readline()
     delimiter = separator(path, first)
     cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])]
-    named, numbers = list(cells if columns is None else columns), array("d")
-    if columns is not None:
-        numbers.extend(_row(cells, len(named)) if cells else ())
-    elif cells and not any(math.isnan(number(cell)) for cell in cells):
+    all_numbers = bool(cells) and not any(math.isnan(number(cell)) for cell in cells)
+    if columns is None and all_numbers and not headless:
         raise RecordingError(
             f"the first line of '{path}' holds numbers ({first.strip()[:60]}); a table begins with "
             "the names of its columns: add them."
         )
+    if columns is None and all_numbers:
+        columns = list(map(str, range(len(cells))))
+    named, numbers = list(cells if columns is None else columns), array("d")
+    if columns is not None and cells:
+        numbers.extend(_row(cells, len(named)))
     twice = sorted({name for name in named if name and named.count(name) > 1})
     if twice:
         raise RecordingError(f"'{path}' has two columns '{twice[0]}'; rename one.")

@@ -15,6 +15,7 @@ from datasets.trees import GIVEN, TREES
 from affectfuse.config import build, load_node, names
 from affectfuse.containers import Frame, Track
 from affectfuse.datasets.base import Dataset, DatasetItem
+from affectfuse.datasets.own import OwnDataset
 from affectfuse.datasets.synthetic import Synthetic
 from affectfuse.errors import DatasetError
 
@@ -53,15 +54,20 @@ def assert_items(items: Sequence[DatasetItem], dataset: Dataset, root: Path) -> 
     assert keys == sorted(set(keys))
     assert keys
     classes = dataset.target.classes if dataset.target else ()
+    values = {name for target in dataset.targets for name in target.classes}
     for item in items:
         assert item.subject
         assert item.path.is_relative_to(root)
         for label in item.labels:
-            assert label.label in classes
+            assert label.label in classes or (not label.label and label.values)
+            assert set(label.values) <= values
         for earlier, later in zip(item.labels, item.labels[1:], strict=False):
             assert earlier.offset_s <= later.onset_s
         for known in item.annotations.values():
             assert all(a.onset_s <= a.offset_s for a in known)
+        for vector in item.features.values():
+            assert (vector.dtype, vector.ndim) == (np.float32, 1)
+            assert np.isfinite(vector).all()
         for name, track in item.references.items():
             assert name == track.name
             if isinstance(track, Track):
@@ -109,9 +115,10 @@ def test_items_or_an_error_that_names_the_root(name: str, tmp_path: Path) -> Non
 def test_without_a_root_it_says_how_it_is_obtained(name: str, tmp_path: Path) -> None:
     dataset = build(load_node("dataset", name), Dataset)  # type: ignore[type-abstract]
     assert not isinstance(dataset, Synthetic)
-    with pytest.raises(DatasetError, match=r"https?://"):
+    source = r"docs/your_data\.md" if isinstance(dataset, OwnDataset) else r"https?://"
+    with pytest.raises(DatasetError, match=source):
         dataset.items()
-    with pytest.raises(DatasetError, match=r"https?://"):
+    with pytest.raises(DatasetError, match=source):
         make(name, tmp_path).prepare()  # an empty folder
 
 
@@ -127,7 +134,9 @@ def test_its_items_are_whole_and_open(name: str, tree: Callable[[str], Path]) ->
         if item.clips:  # ready-made: there is no recording to open
             assert all(np.isfinite(clip.array).all() and clip.label for clip in item.clips)
             continue
-        assert item.references or any(item.annotations.values())
+        if item.features and item.opener is None:  # likewise
+            continue
+        assert item.references or any(item.annotations.values()) or item.labels
         carried = pickle.loads(pickle.dumps(item.opener))
         with item.open() as recording:
             first = next(iter(recording.observations()))

@@ -3,52 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
-from fractions import Fraction
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import h5py
 import numpy as np
 import scipy.io
 from datasets.coded_trees import CODED_TREES
 from datasets.flow_trees import write_megc2019_flow
-
-
-def write_avi(
-    path: Path, images: Sequence[Any], rate_hz: float, *, at: Sequence[int] | None = None
-) -> Path:
-    """Write an AVI of Motion JPEG, which has a constant rate; `at` gives the frames' numbers."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rate = Fraction(rate_hz).limit_denominator(1000)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=rate, options={"qmin": "1", "qmax": "2"})
-        stream.height, stream.width = images[0].shape[:2]
-        stream.pix_fmt = "yuvj444p"
-        for number, image in zip(range(len(images)) if at is None else at, images, strict=True):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = int(number), 1 / rate
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def picture(level: int, height: int = 24, width: int = 32) -> Any:
-    """A picture whose left half is red and whose right half is blue, as strong as the level."""
-    image = np.full((height, width, 3), 16, np.uint8)
-    image[:, : width // 2, 0] = level
-    image[:, width // 2 :, 2] = level
-    return image
-
-
-def pictures(count: int) -> list[Any]:
-    return [picture(60 + 2 * (i % 90)) for i in range(count)]
-
-
-def wave(times_s: Any) -> Any:
-    return np.sin(2 * np.pi * 1.2 * np.asarray(times_s))
+from datasets.media import picture, pictures, wave, write_avi
+from datasets.own_trees import OWN_GIVEN, OWN_TREES
 
 
 def write_ubfc_rppg_1(root: Path) -> None:
@@ -216,7 +182,9 @@ def write_welltory(root: Path) -> None:
         (folder / "RR.txt").write_text("833 829 840 3100 835", "utf-8")
 
 
-TREES: dict[str, Callable[[Path], None]] = CODED_TREES | {
+TREES: dict[str, Callable[[Path], None]] = {
+    **CODED_TREES,
+    **OWN_TREES,
     "cohface": write_cohface,
     "ibvp": write_ibvp,
     "megc2019_flow": write_megc2019_flow,
@@ -231,5 +199,8 @@ TREES: dict[str, Callable[[Path], None]] = CODED_TREES | {
 }
 """By the name of a data set's config, what writes its tiny copy under a root."""
 
-GIVEN: dict[str, dict[str, Any]] = {"dfme": {"frame_rates_hz": {"1*": 500.0, "*": 200.0}}}
+GIVEN: dict[str, dict[str, Any]] = {
+    **OWN_GIVEN,
+    "dfme": {"frame_rates_hz": {"1*": 500.0, "*": 200.0}},
+}
 """What a config leaves to its user, because the data set does not say it."""

@@ -1,0 +1,146 @@
+"""Columns of a manifest that name the files of modalities, as a config describes them."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from affectfuse.datasets.feature_files import FeatureFile
+from affectfuse.errors import ConfigError, did_you_mean
+from affectfuse.recording.base import RecordingSource
+from affectfuse.recording.physio_sidecar import read_sidecar
+from affectfuse.recording.signal_tables import SignalTableRecording, TimeUnit
+
+__all__ = [
+    "FeatureColumn",
+    "ModalityColumn",
+    "RecordingColumn",
+    "SignalColumn",
+    "read_modality_columns",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingColumn:
+    """Names what `open_recording` reads: a video, a wristband's folder.
+
+    Attributes:
+        offset_s: what must be added to its times to get the session's: seconds, or the name of the
+            column that holds them.
+    """
+
+    offset_s: float | str = 0.0
+
+    def source(self, name: str, path: Path) -> RecordingSource:
+        """Return what opens the file."""
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class SignalColumn:
+    """Names a table of a sensor's readings, see `SignalTableRecording`.
+
+    A BIDS table (`..._physio.tsv.gz`) is read with the JSON file beside it.
+
+    Attributes:
+        sources: the columns of each source by its name; None: all, of a source called as the
+            manifest's column.
+        sampling_rate_hz: rows a second, of a table without times.
+        start_s: time of the first row of such a table.
+        time: name of the time column.
+        time_unit: 's' or 'ms', where the column's name does not say it.
+        offset_s: as of `RecordingColumn`.
+    """
+
+    sources: Mapping[str, Sequence[str]] | None = None
+    sampling_rate_hz: float | None = None
+    start_s: float = 0.0
+    time: str | None = None
+    time_unit: TimeUnit | None = None
+    offset_s: float | str = 0.0
+
+    def source(self, name: str, path: Path) -> RecordingSource:
+        """Return what opens the file."""
+        sources = self.sources or name
+        if path.name.lower().endswith("_physio.tsv.gz"):
+            return partial(_open_physio, path, sources)
+        return partial(
+            SignalTableRecording,
+            path,
+            sources,
+            sampling_rate_hz=self.sampling_rate_hz,
+            start_s=self.start_s,
+            time=self.time,
+            time_unit=self.time_unit,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureColumn:
+    """Names a file of features, ready-made; see `FeatureFile`.
+
+    Attributes:
+        file: how it is read.
+    """
+
+    file: FeatureFile
+
+
+ModalityColumn = RecordingColumn | SignalColumn | FeatureColumn
+
+
+def _features(
+    columns: Sequence[str] | None = None,
+    time: str | None = None,
+    pool: str = "mean",
+    array: str | None = None,
+) -> FeatureColumn:
+    return FeatureColumn(FeatureFile(columns, time, pool, array))
+
+
+_KINDS: Mapping[str, Callable[..., ModalityColumn]] = {
+    "recording": RecordingColumn,
+    "signal": SignalColumn,
+    "features": _features,
+}
+
+
+def read_modality_columns(
+    modalities: Mapping[str, Mapping[str, Any]],
+) -> dict[str, ModalityColumn]:
+    """Return the columns by name, from a config such as `{face: {kind: recording}}`.
+
+    Raises:
+        ConfigError: for an unknown kind or key, or a value that cannot be.
+    """
+    found = {}
+    for name, said in modalities.items():
+        given = dict(said)
+        kind = given.pop("kind", None)
+        if kind not in _KINDS:
+            raise ConfigError(
+                f"modality '{name}' is of kind '{kind}'. {did_you_mean(str(kind), _KINDS)}"
+            )
+        allowed = inspect.signature(_KINDS[kind]).parameters
+        for key in given:
+            if key not in allowed:
+                raise ConfigError(f"modality '{name}' says '{key}'. {did_you_mean(key, allowed)}")
+        if isinstance(given.get("sources"), Mapping):
+            given["sources"] = {
+                source: [columns] if isinstance(columns, str) else list(columns)
+                for source, columns in given["sources"].items()
+            }
+        try:
+            found[str(name)] = _KINDS[kind](**given)
+        except ValueError as error:
+            raise ConfigError(f"modality '{name}': {error}") from None
+    return found
+
+
+def _open_physio(path: Path, sources: str | Mapping[str, Sequence[str]]) -> SignalTableRecording:
+    beside = path.with_name(path.name[: -len(".tsv.gz")] + ".json")
+    return SignalTableRecording(path, sources, sidecar=read_sidecar([beside]))

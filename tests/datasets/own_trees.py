@@ -1,0 +1,49 @@
+"""Tiny data sets of one's own: a manifest, feature tables, a BIDS folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets.media import pictures, wave, write_avi
+
+MANIFEST: dict[str, Any] = {
+    "modalities": {
+        "face": {"kind": "recording"},
+        "wrist": {"kind": "signal", "sources": {"eda": ["eda_us"]}, "offset_s": "wrist_offset"},
+        "voice": {"kind": "features"},
+    },
+    "targets": {
+        "affect": {"kind": "scales", "columns": ["valence", "arousal"]},
+        "state": {"kind": "classes", "column": "label", "classes": ["calm", "stressed"]},
+        "units": {"kind": "labels", "columns": ["au4"]},
+    },
+    "attributes": ["sex"],
+}
+
+
+def write_manifest(root: Path) -> None:
+    """Two people before a camera, one with a wristband; a third known by her voice alone."""
+    for name in ("ann", "bob"):
+        write_avi(root / "video" / f"{name}.avi", pictures(30), 10)
+    (root / "wrist").mkdir()
+    rows = [f"{t:g},{2 + v:.3f},ok" for t, v in zip(range(5), wave(np.arange(5)), strict=True)]
+    (root / "wrist" / "bob.csv").write_text("time_s,eda_us,state\n" + "\n".join(rows) + "\n")
+    (root / "voice").mkdir()
+    for n in (1, 2):
+        np.save(root / "voice" / f"cat{n}.npy", np.arange(4, dtype=np.float64) * n)
+    lines = [
+        "recording,onset,duration,subject,label,valence,arousal,au4,sex,face,wrist,wrist_offset,voice",
+        "ann,0,1.5,A,calm,0.5,-0.25,0,female,video/ann.avi,,,",
+        "ann,1.5,1.5,A,stressed,,0.75,1,female,video/ann.avi,,,",
+        "bob,0.5,2,B,stressed,-0.5,,,male,video/bob.avi,wrist/bob.csv,-1.5,",
+        "cat,0,60,C,calm,,,,female,,,,voice/cat1.npy",
+        "cat,60,60,C,,,0.1,,female,,,,voice/cat2.npy",
+    ]
+    (root / "manifest.csv").write_text("\n".join(lines) + "\n")
+
+
+OWN_TREES: dict[str, Callable[[Path], None]] = {"manifest": write_manifest}
+OWN_GIVEN: dict[str, dict[str, Any]] = {"manifest": MANIFEST}
