@@ -117,7 +117,9 @@ def run_items(
     failed: dict[str, str] = {}
     for item, extract, facts in work:
         try:
-            name = digest({**facts, "recording": digest_recording(item.path, item.opener)})
+            recording = digest_recording(item.path, item.opener)
+            beside = [digest_recording(path) for path in item.beside]
+            name = digest({**facts, "recording": recording, "beside": beside})
         except OSError as error:
             failed[item.key] = f"cannot read {item.path}: {error.strerror}"
         else:

@@ -219,17 +219,20 @@ def _node(slot: str, value: Any) -> Any:
     if not isinstance(value, DictConfig) or "config" not in value:
         return value
     node = load_node(slot, str(value.pop("config")))
-    for key in _leaves(value):
+    for key in _leaves(value, node):
         _override(node, key, OmegaConf.select(value, key))
     return node
 
 
-def _leaves(node: DictConfig, prefix: str = "") -> list[str]:
+def _leaves(node: DictConfig, base: Any, prefix: str = "") -> list[str]:
+    """Return the keys to override; what the base leaves empty, `{}`, is given whole."""
     keys = []
     for key, value in node.items():
-        deeper = isinstance(value, DictConfig)
+        below = base.get(key) if isinstance(base, DictConfig) else None
+        whole = isinstance(below, DictConfig) and not below
+        deeper = isinstance(value, DictConfig) and not whole
         path = prefix + str(key)
-        keys += _leaves(value, path + ".") if deeper else [path]
+        keys += _leaves(value, below, path + ".") if deeper else [path]
     return keys
 
 

@@ -11,7 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affectfuse.caching import Extracted, digest, digest_code, digest_recording, run_tasks
+from affectfuse.caching import (
+    Extracted,
+    digest,
+    digest_code,
+    digest_recording,
+    run_items,
+    run_tasks,
+)
+from affectfuse.datasets.base import DatasetItem
 from affectfuse.errors import RecordingError
 
 
@@ -67,6 +75,27 @@ def test_the_digest_of_a_recording_follows_its_content_and_not_its_place(tmp_pat
     assert digest_recording(tmp_path / "a") == digest_recording(tmp_path / "b")  # whole folders
     with pytest.raises(FileNotFoundError):
         digest_recording(tmp_path / "nothing.mp4")
+
+
+def test_files_beside_a_recording_decide_what_is_found(tmp_path: Path) -> None:
+    video, table = tmp_path / "a.avi", tmp_path / "a.csv"
+    video.write_bytes(b"frames")
+    table.write_text("1")
+    made = []
+
+    def extract() -> Extracted:
+        made.append(table.read_text())
+        return {"x": np.zeros(1)}
+
+    for text in ("1", "1", "12"):
+        if table.read_text() != text:
+            table.write_text(text)
+        item = DatasetItem("a", "s", video, beside=(table,))
+        run_items([(item, extract, {})], tmp_path, 1, "reading")
+    assert made == ["1", "12"]
+    gone = DatasetItem("a", "s", video, beside=(tmp_path / "none.csv",))
+    _, failed = run_items([(gone, extract, {})], tmp_path, 1, "reading")
+    assert "cannot read" in failed["a"]
 
 
 def test_the_digest_of_facts_ignores_their_order() -> None:

@@ -61,6 +61,17 @@ def test_a_recipe_may_say_what_differs_from_a_config(tree: Path) -> None:
         load_recipe("wrong")
 
 
+def test_what_a_config_leaves_empty_is_given_whole(tree: Path) -> None:
+    (tree / "dataset/own.yaml").write_text("target: affectfuse.x.O\ncolumns: {}\nroot: null\n")
+    (tree / "mine.yaml").write_text("dataset: {config: own, columns: {face: {kind: video}}}\n")
+    assert load_recipe("mine").dataset.columns == {"face": {"kind": "video"}}
+    recipe = load_recipe("mine", ["dataset.columns={voice: {kind: sound}}"])
+    assert recipe.dataset.columns == {"voice": {"kind": "sound"}}
+    (tree / "wrong.yaml").write_text("dataset: {config: own, columms: {face: {kind: video}}}\n")
+    with pytest.raises(ConfigError, match="Did you mean 'columns'"):
+        load_recipe("wrong")
+
+
 def test_a_recipe_may_extend_another(tree: Path) -> None:
     (tree / "quick.yaml").write_text("extends: train\ndataset: {config: b, root: /d}\nseed: 9\n")
     recipe = load_recipe("quick", ["fast=true"])

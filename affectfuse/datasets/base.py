@@ -47,6 +47,8 @@ class DatasetItem:
             item's labels; a modality that is missing here is absent.
         opener: opens the recording where `path` alone does not say how (images, arrays, timestamps
             beside the video); can be pickled.
+        beside: further files that the opener reads; with `path` they decide what a cached
+            extraction is found by.
     """
 
     key: str
@@ -59,6 +61,7 @@ class DatasetItem:
     opener: Callable[[], Recording] | None = None
     clips: tuple[LabelledClip, ...] = ()
     features: Mapping[str, Array] = field(default_factory=dict)
+    beside: tuple[Path, ...] = ()
 
     @property
     def source(self) -> RecordingSource:

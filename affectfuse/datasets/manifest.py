@@ -104,7 +104,7 @@ class Manifest(OwnDataset):
     def item(self, key: str, path: Path) -> DatasetItem:
         segments = self._segments[key]
         first = segments[0]
-        features, parts = {}, []
+        features, parts, files = {}, [], []
         for name, column in self._modalities.items():
             cell = first.row[name]
             if not cell:
@@ -121,9 +121,9 @@ class Manifest(OwnDataset):
                 raise DatasetError(f"'{name}' is {cell}, but there is no {file}; check the path.")
             else:
                 parts.append(Part(name, column.source(name, file), _offset_s(first.row, column)))
+                files += [file, *column.beside(file)]
         if not features and not parts:
             raise DatasetError("no modality has a file")
-        files = [self._folder / first.row[part.name] for part in parts]
         plain = len(parts) == 1 and parts[0].source == files[0] and parts[0].offset_s == 0
         return DatasetItem(
             key,
@@ -144,6 +144,7 @@ class Manifest(OwnDataset):
             },
             features=features,
             opener=None if plain or not parts else partial(open_merged, tuple(parts)),
+            beside=tuple(files[1:]),
         )
 
     def place(self, key: str) -> str:

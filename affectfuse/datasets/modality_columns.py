@@ -23,6 +23,8 @@ __all__ = [
     "read_modality_columns",
 ]
 
+_PHYSIO = "_physio.tsv.gz"
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingColumn:
@@ -38,6 +40,10 @@ class RecordingColumn:
     def source(self, name: str, path: Path) -> RecordingSource:
         """Return what opens the file."""
         return path
+
+    def beside(self, path: Path) -> tuple[Path, ...]:
+        """Return the further files that are read with it."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,8 @@ class SignalColumn:
     def source(self, name: str, path: Path) -> RecordingSource:
         """Return what opens the file."""
         sources = self.sources or name
-        if path.name.lower().endswith("_physio.tsv.gz"):
-            return partial(_open_physio, path, sources)
+        if self.beside(path):
+            return partial(_open_physio, path, sources, *self.beside(path))
         return partial(
             SignalTableRecording,
             path,
@@ -77,6 +83,12 @@ class SignalColumn:
             time=self.time,
             time_unit=self.time_unit,
         )
+
+    def beside(self, path: Path) -> tuple[Path, ...]:
+        """Return the further files that are read with it."""
+        if not path.name.lower().endswith(_PHYSIO):
+            return ()
+        return (path.with_name(path.name[: -len(".tsv.gz")] + ".json"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +153,7 @@ def read_modality_columns(
     return found
 
 
-def _open_physio(path: Path, sources: str | Mapping[str, Sequence[str]]) -> SignalTableRecording:
-    beside = path.with_name(path.name[: -len(".tsv.gz")] + ".json")
-    return SignalTableRecording(path, sources, sidecar=read_sidecar([beside]))
+def _open_physio(
+    path: Path, sources: str | Mapping[str, Sequence[str]], *sidecars: Path
+) -> SignalTableRecording:
+    return SignalTableRecording(path, sources, sidecar=read_sidecar(sidecars))
