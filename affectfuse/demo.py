@@ -16,11 +16,11 @@ from affectfuse.config import build, load_recipe
 from affectfuse.containers import Array, Estimate, Interval, Target, Track
 from affectfuse.datasets.base import Dataset, DatasetItem, Progress
 from affectfuse.evaluation.intervals import SpottingCounts, match_intervals
+from affectfuse.evaluation.target_metrics import auroc, uar
 from affectfuse.files import write_whole
 from affectfuse.pipeline import score_recording
 from affectfuse.reports.session import SessionResult
 from affectfuse.reports.writing import write_session
-from affectfuse.training.metrics import auroc, uar
 from affectfuse.training.samples import Sampling, label_ticks
 from affectfuse.training.targets import labels_at
 from affectfuse.training.train import train

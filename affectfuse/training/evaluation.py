@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from affectfuse.containers import Array
+from affectfuse.evaluation.target_metrics import target_metrics
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.calibration import FUSED, Calibration
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.data import as_batch
-from affectfuse.training.metrics import target_metrics
 from affectfuse.training.samples import SampleTable
 
 __all__ = ["estimates", "format_metrics", "metrics_table", "predict"]

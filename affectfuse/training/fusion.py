@@ -15,6 +15,7 @@ from affectfuse.containers import Target
 from affectfuse.datasets.base import Progress
 from affectfuse.datasets.splits import Split, check_classes, grouped_k_fold
 from affectfuse.errors import DatasetError
+from affectfuse.evaluation.target_metrics import target_metrics
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.calibration import Calibration
 from affectfuse.fusion.model import FusionModel
@@ -24,7 +25,6 @@ from affectfuse.training.calibration import fit_calibration
 from affectfuse.training.data import SampleData, as_batch
 from affectfuse.training.evaluation import metrics_table, predict
 from affectfuse.training.fitting import EpochLog, fit
-from affectfuse.training.metrics import target_metrics
 from affectfuse.training.module import AffectModule, TrainingSettings
 from affectfuse.training.samples import SampleTable
 from affectfuse.training.targets import output_statistics

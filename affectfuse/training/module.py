@@ -8,10 +8,10 @@ import pytorch_lightning as lightning
 import torch
 from torch import Tensor
 
+from affectfuse.evaluation.target_metrics import target_metrics
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.data import Batch
-from affectfuse.training.metrics import target_metrics
 from affectfuse.training.targets import loss
 
 __all__ = ["AffectModule", "TrainingSettings"]

@@ -18,13 +18,13 @@ from affectfuse.containers import Array
 from affectfuse.datasets.base import Dataset, Progress
 from affectfuse.datasets.splits import hold_out
 from affectfuse.errors import ConfigError, DatasetError
+from affectfuse.evaluation.target_metrics import auroc
 from affectfuse.modalities.base import Modality
 from affectfuse.modalities.heart_rate.learned import LearnedHeartRate
 from affectfuse.modalities.heart_rate.posterior import read_rate
 from affectfuse.modalities.heart_rate.pulse_network import PulseNetwork
 from affectfuse.modalities.heart_rate.pulse_weights import save_pulse_network
 from affectfuse.training.fitting import deterministic, fit, torch_threads
-from affectfuse.training.metrics import auroc
 from affectfuse.training.pulse_data import PulseWindows, make_windows, read_windows
 from affectfuse.training.pulse_module import PulseData, PulseModule, PulseSettings
 from affectfuse.training.recipes import check_keys, container, settings_of, share

@@ -16,12 +16,12 @@ from torch.nn import functional
 from affectfuse.containers import Array
 from affectfuse.datasets.base import Progress
 from affectfuse.datasets.splits import check_classes
+from affectfuse.evaluation.target_metrics import uar, uf1
 from affectfuse.modalities.base import Modality
 from affectfuse.modalities.recognition import ClosedForm, FrozenRecogniser
 from affectfuse.training.clips import ClipTable
 from affectfuse.training.data import Batch
 from affectfuse.training.fitting import fit
-from affectfuse.training.metrics import uar, uf1
 from affectfuse.training.side_by_side import SideBySide
 
 __all__ = [

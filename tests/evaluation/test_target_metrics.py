@@ -9,7 +9,7 @@ import pytest
 import torch
 from torchmetrics import functional as reference
 
-from affectfuse.training.metrics import auroc, brier, classification_metrics, ece, uar, uf1
+from affectfuse.evaluation.target_metrics import auroc, brier, classification_metrics, ece, uar, uf1
 
 
 def draw(classes: int, samples: int = 500, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

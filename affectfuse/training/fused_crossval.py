@@ -1,0 +1,167 @@
+"""Cross-validation of fused models from a recipe: the same recipe that `train` takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+
+from affectfuse.caching import Extracted, available_cores
+from affectfuse.containers import Array
+from affectfuse.datasets.base import DatasetItem, Progress
+from affectfuse.errors import ConfigError
+from affectfuse.evaluation.fused import FusedPredictions
+from affectfuse.training.fitting import deterministic, torch_threads
+from affectfuse.training.folds import FoldPlan, plan_folds, run_folds
+from affectfuse.training.fusion_learner import FusionLearner
+from affectfuse.training.preparation import Prepared, prepare
+from affectfuse.training.recipes import check_keys, container
+from affectfuse.training.samples import SampleTable
+from affectfuse.versions import package_versions
+
+__all__ = ["FusedCrossValidation", "cross_validate_fused"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FusedCrossValidation:
+    """What a cross-validation of fused models found.
+
+    Attributes:
+        dataset: its name.
+        plan: how the subjects were divided.
+        folds: how many folds.
+        predictions: pooled over the folds, of samples that were tested.
+        seeds: of the models.
+        permuted: whether labels were in random order.
+        draws: bootstrap draws of subjects behind the intervals.
+        parameters: learnt numbers of a model.
+        seconds: wall time of the folds; only those that were not there yet.
+        skipped: recordings and rows that could not be used, with the reason.
+        notes: what the data set corrected, by its place.
+        provenance: facts by name.
+    """
+
+    dataset: str
+    plan: FoldPlan
+    folds: int
+    predictions: FusedPredictions
+    seeds: tuple[int, ...]
+    permuted: bool
+    draws: int
+    parameters: int
+    seconds: float
+    skipped: Mapping[str, str]
+    notes: Mapping[str, str]
+    provenance: Mapping[str, Any]
+
+
+def cross_validate_fused(
+    recipe: DictConfig, out: Path, progress: Progress | None = None
+) -> FusedCrossValidation:
+    """Train and test fused models in every fold of a recipe's protocol.
+
+    What each fold gave is kept in `out`/folds, so that an ended run goes on.
+
+    Args:
+        recipe: a filled recipe, see `configs/train.yaml`.
+        out: folder of the run.
+        progress: told of each step.
+
+    Raises:
+        AffectFuseError: when the recipe or the data set cannot be used.
+    """
+    check_keys(recipe, ("seeds", "permuted", "draws"), "train")
+    if not recipe.seeds:
+        raise ConfigError("seeds is empty: give at least one, better three.")
+    seeds = tuple(int(seed) for seed in recipe.seeds)
+    prepared = prepare(recipe, progress)
+    with deterministic(recipe.seed), torch_threads(1):
+        prepared.train_recognisers(None, progress)
+        table = prepared.samples()
+    if recipe.permuted:
+        table = permute_segments(table, seeds)
+    learner = FusionLearner(table, prepared.plan, prepared.configs)
+    folds = plan_folds(prepared.split, learner.examples)
+    workers = recipe.workers or available_cores()
+    began = time.monotonic()
+    found = run_folds(learner, folds, seeds, out / "folds", workers, progress)
+    seconds = time.monotonic() - began
+    return FusedCrossValidation(
+        prepared.dataset.name,
+        prepared.split,
+        len(folds),
+        _predictions(prepared, table, found),
+        seeds,
+        bool(recipe.permuted),
+        int(recipe.draws),
+        learner.parameters(),
+        seconds,
+        prepared.skipped,
+        prepared.notes,
+        {
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "dataset_provenance": prepared.dataset.provenance,
+            "modalities": sorted(prepared.plan.modalities),
+            "recognisers": {n: dict(r.metrics) for n, r in prepared.recognisers.items()},
+            "configuration": container(recipe),
+            "versions": package_versions(),
+        },
+    )
+
+
+def permute_segments(table: SampleTable, seeds: Sequence[int]) -> SampleTable:
+    """Return the table with the labels of each subject's labelled intervals in random order.
+
+    Samples of one interval keep one label, as they had; with one interval a subject, labels are
+    exchanged between subjects. What is above chance then is a leak.
+    """
+    rng = np.random.default_rng([*seeds, len(table)])
+    places = np.array([f"{k}#{s}" for k, s in zip(table.keys, table.segments, strict=True)])
+    names, first, index = np.unique(places, return_index=True, return_inverse=True)
+    owners = table.subjects[first]
+    one_each = len(names) == len(np.unique(owners))
+    source = np.arange(len(names))
+    for group in [source] if one_each else [source[owners == who] for who in np.unique(owners)]:
+        source[group] = rng.permutation(group)
+    rows = first[source][index]
+    return replace(table, labels={name: found[rows] for name, found in table.labels.items()})
+
+
+def _predictions(prepared: Prepared, table: SampleTable, found: Extracted) -> FusedPredictions:
+    tested = np.asarray(np.isfinite(found["probabilities"]).all(axis=(0, 2)))
+
+    def named(prefix: str) -> dict[str, Array]:
+        start = f"{prefix}."
+        return {k.removeprefix(start): v for k, v in found.items() if k.startswith(start)}
+
+    return FusedPredictions(
+        prepared.plan.targets,
+        table.keys,
+        table.subjects,
+        table.databases,
+        table.times_s,
+        table.segments,
+        table.durations_s,
+        table.labels,
+        table.present,
+        named("estimate"),
+        found["chosen"],
+        named("subset"),
+        {name: inside > 0.5 for name, inside in named("set").items()},
+        named("half_width"),
+        prepared.plan.settings.coverage,
+        _attributes(prepared.items, table.keys),
+    ).take(tested)
+
+
+def _attributes(items: Sequence[DatasetItem], keys: Array) -> dict[str, Array]:
+    """Return by name the word that each row's recording has, '' where it has none."""
+    by_key = {item.key: item.attributes for item in items}
+    names = sorted({name for facts in by_key.values() for name in facts} - {"database"})
+    return {n: np.array([by_key[key].get(n, "") for key in keys.tolist()]) for n in names}

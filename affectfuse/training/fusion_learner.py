@@ -1,0 +1,153 @@
+"""Fused models as what is trained in a fold."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from affectfuse.caching import Extracted
+from affectfuse.checkpoint import build_model
+from affectfuse.containers import Array
+from affectfuse.datasets.splits import Split
+from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, subset_name
+from affectfuse.fusion.calibration import prediction_set
+from affectfuse.fusion.model import FusionModel
+from affectfuse.fusion.outputs import Outputs
+from affectfuse.training.data import SampleData
+from affectfuse.training.evaluation import estimates, predict
+from affectfuse.training.fitting import deterministic, fit
+from affectfuse.training.folds import Examples, Learner
+from affectfuse.training.fusion import Fitted, FusionPlan, fit_fusion
+from affectfuse.training.module import AffectModule
+from affectfuse.training.samples import SampleTable
+from affectfuse.training.targets import loss
+
+__all__ = ["FusionLearner"]
+
+_MOST_SUBSETS_OF = 6
+"""With more modalities only the single ones and those without one are shown, not all 2^M - 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class FusionLearner(Learner):
+    """Fused models of a table of samples.
+
+    What it says of the test rows, (row, ...): 'probabilities', 'estimate.NAME', 'subset.NAME',
+    'set.TARGET', 'half_width.SCALE', 'chosen'; see `affectfuse.evaluation.fused.FusedPredictions`.
+
+    Attributes:
+        table: of all subjects.
+        plan: what is trained.
+        configs: of the modalities, by name.
+    """
+
+    table: SampleTable
+    plan: FusionPlan
+    configs: Mapping[str, Mapping[str, Any]]
+    side_by_side: int = 1
+    seeded: bool = True
+    examples: Examples = field(init=False)
+    facts: Mapping[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        table, plan = self.table, self.plan
+        main = plan.targets[0]
+        keys = np.array([f"{k}@{t:.3f}" for k, t in zip(table.keys, table.times_s, strict=True)])
+        examples = Examples(
+            main.classes, keys, table.subjects, table.databases, table.labels[main.name]
+        )
+        object.__setattr__(self, "examples", examples)
+        facts = {
+            "table": _content(table),
+            "targets": [asdict(target) for target in plan.targets],
+            "modalities": {name: dict(config) for name, config in self.configs.items()},
+            "fusion": dict(plan.fusion),
+            "settings": asdict(plan.settings),
+            "code": _code(plan),
+        }
+        object.__setattr__(self, "facts", facts)
+
+    def learn(self, splits: Sequence[Split], seed: int) -> list[Extracted]:
+        found = []
+        for split in splits:
+            with deterministic(seed):
+                fitted = fit_fusion(self.table, split, self.plan, seed)
+            found.append(self._said(fitted, self.table.of_subjects(split.test)))
+        return found
+
+    def parameters(self) -> int:
+        """Return the number of learnt numbers of a model."""
+        return sum(p.numel() for p in _untrained(self.plan).parameters())
+
+    def _said(self, fitted: Fitted, test: SampleTable) -> Extracted:
+        outputs, calibration = Outputs(self.plan.targets), fitted.calibration
+        names = sorted(self.plan.modalities)
+
+        def calibrated(present: Mapping[str, Array]) -> dict[str, Array]:
+            said = predict(fitted.model, test, present)
+            return estimates(said, outputs, fitted.model, calibration)
+
+        found = calibrated(test.present)
+        best = fitted.best_single or names[0]
+        said: Extracted = {
+            "probabilities": found[FUSED],
+            **{f"estimate.{name}": values for name, values in found.items()},
+            f"estimate.{BEST_SINGLE}": found[best],
+            "chosen": np.full(len(test), names.index(best)),
+        }
+        for shown in _subsets(names):
+            present = {n: test.present[n] & (n in shown) for n in names}
+            said[f"subset.{subset_name(shown)}"] = calibrated(present)[FUSED]
+        for target in outputs.targets:
+            if target.kind == "classes" and target.name in calibration.thresholds:
+                values = found[FUSED][:, outputs.of(target)]
+                inside = prediction_set(values, calibration.thresholds[target.name])
+                said[f"set.{target.name}"] = inside
+            elif target.kind == "scales":
+                for name in target.classes:
+                    width = calibration.thresholds.get(name, np.nan)
+                    said[f"half_width.{name}"] = np.full(len(test), width)
+        return said
+
+
+def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return every subset but the full and the empty one; of many modalities fewer."""
+    sizes = range(1, len(names))
+    if len(names) > _MOST_SUBSETS_OF:
+        sizes = sorted({1, len(names) - 1})  # type: ignore[assignment]
+    return [subset for size in sizes for subset in combinations(names, size)]
+
+
+def _content(table: SampleTable) -> str:
+    found = hashlib.sha256()
+    for f in fields(table):
+        value = getattr(table, f.name)
+        for name, array in value.items() if isinstance(value, Mapping) else [("", value)]:
+            if array.dtype.kind == "U":
+                array = np.array("\n".join(array.tolist()).encode())
+            found.update(f"{f.name} {name} {array.dtype} {array.shape}".encode())
+            found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
+
+
+def _untrained(plan: FusionPlan) -> FusionModel:
+    return build_model(plan.modalities, plan.fusion, [0.0] * len(Outputs(plan.targets)))
+
+
+def _code(plan: FusionPlan) -> str:
+    """Return a digest of the code that learns: the model's and the training's."""
+    model = _untrained(plan)
+    code: list[Any] = [FusionLearner, AffectModule, SampleData, fit, fit_fusion, loss]
+    files = {inspect.getfile(part) for part in [*code, *map(type, model.modules())]}
+    own = {name for name in files if "torch/nn" not in name.replace("\\", "/")}
+    found = hashlib.sha256()
+    for file in sorted(own, key=lambda name: Path(name).name):
+        found.update(Path(file).read_bytes())
+    return found.hexdigest()
