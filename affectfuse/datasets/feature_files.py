@@ -87,10 +87,18 @@ class FeatureFile:
         return np.asarray(vector, np.float32)
 
 
-def read_feature_table(path: Path, array: str | None = None) -> NumberTable:
+def read_feature_table(
+    path: Path, array: str | None = None, header: bool | None = None
+) -> NumberTable:
     """Read a file of features, a row or many, whatever its format.
 
     Columns without names are called by their places, '0', '1', ...
+
+    Args:
+        path: of the file.
+        array: its name in `.npz` and `.safetensors` that hold several.
+        header: whether the first line of a text file names its columns; None: unless it holds
+            numbers only.
 
     Raises:
         DatasetError: when it cannot be read.
@@ -102,7 +110,7 @@ def read_feature_table(path: Path, array: str | None = None) -> NumberTable:
         )
     try:
         if kind in _TEXT:
-            return read_numbers(path, headless=True)
+            return read_numbers(path, header=header)
         if kind == ".parquet":
             return _read_parquet(path)
         return _named(path, _read_array(path, kind, array))

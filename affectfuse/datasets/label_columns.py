@@ -109,8 +109,8 @@ class LabelColumns:
                         "it is not labelled"
                     )
                 values[column.name] = value
-            elif cell in column.words:
-                label = column.words[cell]
+            elif (word := _word(cell, column.words)) in column.words:
+                label = column.words[word]
             elif column.strict or cell.lower() == "nan":
                 faults.append(
                     f"'{column.name}' is '{cell}', which is no class of '{column.target.name}'. "
@@ -120,6 +120,12 @@ class LabelColumns:
             else:
                 self.left_out[cell] += 1
         return SegmentLabels(label, values), faults
+
+
+def _word(cell: str, words: Mapping[str, str]) -> str:
+    """Return the word of a cell; '1.0', as a spreadsheet may write it, is the word '1'."""
+    value = _value(cell)
+    return f"{value:g}" if cell not in words and value.is_integer() else cell
 
 
 def _value(cell: str) -> float:

@@ -54,7 +54,7 @@ class Sheet:
 
     Attributes:
         path: the file.
-        columns: their names, in order.
+        columns: their names, in order; '' where one has none.
         rows: below the header, blank ones left out; cells by the columns' names.
     """
 
@@ -148,7 +148,7 @@ def read_sheet(path: Path) -> Sheet:
         for n, line in enumerate(lines[header + 1 :], start=header + 2)
         if any(line)
     )
-    return Sheet(path, tuple(name for name in columns if name), rows)
+    return Sheet(path, tuple(dict.fromkeys(columns)), rows)
 
 
 def read_workbook(path: Path) -> dict[str, Cells]:

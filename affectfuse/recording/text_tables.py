@@ -64,7 +64,7 @@ class NumberTable:
 
 
 def read_numbers(
-    path: Path, columns: Sequence[str] | None = None, *, headless: bool = False
+    path: Path, columns: Sequence[str] | None = None, *, header: bool | None = True
 ) -> NumberTable:
     """Read a table of numbers; what is no number becomes NaN.
 
@@ -72,15 +72,15 @@ def read_numbers(
         path: of the file, separated by tabs (.tsv) or by what its first line has most of: commas,
             semicolons or tabs.
         columns: their names, of a file without a header.
-        headless: a first line of numbers is a row too, not a fault; the columns are then called by
-            their places, '0', '1', ...
+        header: whether the first line names the columns; None: unless it holds numbers only.
+            Without one they are called by their places, '0', '1', ...
 
     Raises:
         RecordingError: when it cannot be read, has two columns of one name, or no header.
     """
     try:
         with open_text(path) as file:
-            named, numbers = _parse(file, columns, path, headless)
+            named, numbers = _parse(file, columns, path, header)
     except FileNotFoundError:
         raise RecordingError(f"'{path}' does not exist; check the path.") from None
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
@@ -112,18 +112,18 @@ def number(cell: str) -> float:
 
 
 def _parse(
-    file: TextIO, columns: Sequence[str] | None, path: Path, headless: bool
+    file: TextIO, columns: Sequence[str] | None, path: Path, header: bool | None
 ) -> tuple[list[str], array[float]]:
     first = file.readline()
     delimiter = separator(path, first)
     cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])]
     all_numbers = bool(cells) and not any(math.isnan(number(cell)) for cell in cells)
-    if columns is None and all_numbers and not headless:
+    if columns is None and all_numbers and header:
         raise RecordingError(
             f"the first line of '{path}' holds numbers ({first.strip()[:60]}); a table begins with "
             "the names of its columns: add them."
         )
-    if columns is None and all_numbers:
+    if columns is None and (header is False or (all_numbers and not header)):
         columns = list(map(str, range(len(cells))))
     named, numbers = list(cells if columns is None else columns), array("d")
     if columns is not None and cells:

@@ -45,5 +45,35 @@ def write_manifest(root: Path) -> None:
     (root / "manifest.csv").write_text("\n".join(lines) + "\n")
 
 
-OWN_TREES: dict[str, Callable[[Path], None]] = {"manifest": write_manifest}
-OWN_GIVEN: dict[str, dict[str, Any]] = {"manifest": MANIFEST}
+FEATURE_TABLES: dict[str, Any] = {
+    "keys": ["id", "task"],
+    "tables": {
+        "ecg": "ecg.csv",
+        "voice": {"path": "voice.tsv", "keys": ["0"], "header": False, "strip": ".wav"},
+    },
+    "targets": {"stress": {"kind": "classes", "classes": {0: "calm", 1: "stressed"}}},
+    "attributes": ["sex"],
+}
+
+
+def write_feature_tables(root: Path) -> None:
+    """Three people, two tasks; not everyone has a voice; columns that are no features."""
+    labels, ecg = ["id,task,subject,sex,stress"], ["task,id,rate,flat,device,spread"]
+    for n, person in enumerate(("p1", "p2", "p3")):
+        for k, task in enumerate(("rest", "math")):
+            labels.append(f"{person},{task},{person},{'fm'[n % 2]},{k if person != 'p3' else ''}")
+            ecg.append(f"{task},{person},{60 + 10 * k + n},7,strap,{'' if (n, k) == (1, 1) else k}")
+    (root / "labels.csv").write_text("\n".join(labels) + "\n")
+    (root / "ecg.csv").write_text("\n".join([*ecg, "rest,p9,1,7,strap,1"]) + "\n")
+    voice = ["p1_math.wav\t0.5\t1", "p2_math.wav\t0.25\t2"]
+    (root / "voice.tsv").write_text("\n".join(voice) + "\n")
+
+
+OWN_TREES: dict[str, Callable[[Path], None]] = {
+    "feature_tables": write_feature_tables,
+    "manifest": write_manifest,
+}
+OWN_GIVEN: dict[str, dict[str, Any]] = {
+    "feature_tables": FEATURE_TABLES,
+    "manifest": MANIFEST,
+}
