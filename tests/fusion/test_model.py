@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from affectfuse.containers import ModalitySample, Target, Tick
-from affectfuse.fusion.estimator import Estimator, calibrated
+from affectfuse.fusion.calibration import FUSED, Calibration
+from affectfuse.fusion.estimator import Estimator
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel, Standardise
 
@@ -26,7 +27,7 @@ def make_model() -> FusionModel:
         "face": nn.Sequential(nn.Flatten(), nn.Linear(10, 4), nn.Tanh()),
         "pulse": nn.Sequential(nn.Linear(3, 6), nn.Tanh()),
     }
-    head = LogLinearPool({"face": 4, "pulse": 6}, PRIOR)
+    head = LogLinearPool({"face": 4, "pulse": 6}, PRIOR.log())
     with torch.no_grad():
         for parameter in head.parameters():
             parameter.copy_(torch.randn(parameter.shape))
@@ -85,21 +86,13 @@ def test_a_constant_feature_and_no_sample_leave_the_scale_at_one() -> None:
 
 def test_modalities_must_agree() -> None:
     with pytest.raises(ValueError, match="must name the same modalities"):
-        FusionModel({"face": nn.Identity()}, SHAPES, LogLinearPool({"face": 4}, PRIOR))
-
-
-def test_temperature_scales_the_evidence_and_not_the_prior() -> None:
-    log_prior = PRIOR.log()
-    evidence = torch.tensor([0.0, 2.0])
-    cooled = calibrated(log_prior + evidence, log_prior, 2.0).exp()
-    wanted = PRIOR * torch.exp(evidence / 2)
-    torch.testing.assert_close(cooled, wanted / wanted.sum())
-    torch.testing.assert_close(calibrated(log_prior, log_prior, 7.0).exp(), PRIOR)
+        FusionModel({"face": nn.Identity()}, SHAPES, LogLinearPool({"face": 4}, PRIOR.log()))
 
 
 def test_estimate_is_the_model_after_temperature() -> None:
     model = make_model()
-    estimate = Estimator(model, TARGET, 1.7, {"pulse": 0.6}).estimate(
+    calibration = Calibration({FUSED: {"state": 1.7}, "pulse": {"state": 0.6}})
+    estimate = Estimator(model, [TARGET], calibration).estimate(
         Tick(9.0, {"face": sample("face"), "pulse": sample("pulse", -1.0, 0.4)})
     )
     with torch.no_grad():
@@ -118,6 +111,7 @@ def test_estimate_is_the_model_after_temperature() -> None:
         float(own[1]), abs=1e-6
     )
     assert estimate.weights["pulse"] == pytest.approx(float(output.weights["pulse"]))
+    assert estimate.values == estimate.prediction_sets == {}
 
 
 @pytest.mark.parametrize(
@@ -126,7 +120,7 @@ def test_estimate_is_the_model_after_temperature() -> None:
     ids=["none", "nan", "inf", "nan quality"],
 )
 def test_an_unusable_sample_is_an_absent_one(unusable: ModalitySample | None) -> None:
-    estimator = Estimator(make_model(), TARGET)
+    estimator = Estimator(make_model(), [TARGET])
     found = estimator.estimate(Tick(1.0, {"face": unusable, "pulse": sample("pulse")}))
     alone = estimator.estimate(Tick(1.0, {"pulse": sample("pulse")}))
     assert found.probabilities == alone.probabilities
@@ -139,11 +133,11 @@ def test_an_unusable_sample_is_an_absent_one(unusable: ModalitySample | None) ->
 def test_a_sample_of_another_shape_is_refused() -> None:
     wrong = ModalitySample("pulse", 0.0, 1.0, np.zeros(4, np.float32), 1.0)
     with pytest.raises(ValueError, match=r"'pulse' has shape \(4,\); the model takes \(3,\)"):
-        Estimator(make_model(), TARGET).estimate(Tick(1.0, {"pulse": wrong}))
+        Estimator(make_model(), [TARGET]).estimate(Tick(1.0, {"pulse": wrong}))
 
 
 def test_an_estimate_takes_a_few_milliseconds_at_most() -> None:
-    estimator = Estimator(make_model(), TARGET)
+    estimator = Estimator(make_model(), [TARGET])
     tick = Tick(1.0, {name: sample(name) for name in SHAPES})
     durations_s = []
     for _ in range(50):
@@ -151,3 +145,62 @@ def test_an_estimate_takes_a_few_milliseconds_at_most() -> None:
         estimator.estimate(tick)
         durations_s.append(time.perf_counter() - began_s)
     assert min(durations_s) < 0.005
+
+
+MOOD = Target("mood", ("valence", "arousal"), "window", "self-report", "scales")
+UNITS = Target("action_units", ("au4", "au12"), "window", "coder", "labels")
+
+
+def several() -> FusionModel:
+    """A model of three targets side by side, whose scales lie about 5 and -2."""
+    torch.manual_seed(0)
+    odds = torch.tensor([0.2 / 0.8, 0.6 / 0.4]).log()
+    head = LogLinearPool({"pulse": 3}, torch.cat([PRIOR.log(), torch.zeros(2), odds]))
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.copy_(torch.randn(parameter.shape))
+    model = FusionModel({"pulse": nn.Identity()}, {"pulse": (3,)}, head)
+    model.output_mean[2:4] = torch.tensor([5.0, -2.0])
+    model.output_scale[2:4] = torch.tensor([0.5, 3.0])
+    return model
+
+
+def test_several_targets_with_nothing_present_give_their_priors_and_means() -> None:
+    nothing = Estimator(several(), [TARGET, MOOD, UNITS]).estimate(Tick(1.0, {}))
+    assert nothing.probabilities == pytest.approx(
+        {"calm": 0.7, "tense": 0.3, "au4": 0.2, "au12": 0.6}
+    )
+    assert nothing.values == pytest.approx({"valence": 5.0, "arousal": -2.0})
+    assert nothing.modality_probabilities == {}
+
+
+def test_scales_are_in_their_own_unit_and_have_no_temperature() -> None:
+    model = several()
+    calibration = Calibration({FUSED: {"state": 3.0, "action_units": 2.0, "mood": 9.0}})
+    estimate = Estimator(model, [TARGET, MOOD, UNITS], calibration).estimate(
+        Tick(1.0, {"pulse": sample("pulse", 1.5, 1.0)})
+    )
+    with torch.no_grad():
+        row = {"pulse": torch.full((1, 3), 1.5)}
+        ones = {"pulse": torch.ones(1)}
+        evidence = model.head(row, {"pulse": torch.tensor([True])}, ones).logits[0]
+    assert estimate.values["valence"] == pytest.approx(5.0 + 0.5 * float(evidence[2]), rel=1e-5)
+    assert estimate.values["arousal"] == pytest.approx(-2.0 + 3.0 * float(evidence[3]), rel=1e-5)
+    beyond = (evidence[4:] - model.head.prior_logits[4:]) / 2.0
+    wanted = torch.sigmoid(model.head.prior_logits[4:] + beyond)
+    assert estimate.probabilities["au4"] == pytest.approx(float(wanted[0]), abs=1e-6)
+    assert estimate.probabilities["au12"] == pytest.approx(float(wanted[1]), abs=1e-6)
+    assert estimate.probabilities["calm"] + estimate.probabilities["tense"] == pytest.approx(1.0)
+
+
+def test_prediction_sets_hold_what_cannot_be_ruled_out() -> None:
+    def sets(threshold: float) -> tuple[str, ...]:
+        calibration = Calibration(coverage=0.9, thresholds={"state": threshold})
+        estimate = Estimator(make_model(), [TARGET], calibration).estimate(Tick(1.0, {}))
+        return estimate.prediction_sets["state"]
+
+    assert sets(0.5) == ("calm",)  # of 0.7; the other's score is 0.7
+    assert sets(0.1) == ("calm",)  # never empty
+    assert sets(0.75) == ("calm", "tense")
+    assert sets(math.inf) == ("calm", "tense")
+    assert Estimator(make_model(), [TARGET]).estimate(Tick(1.0, {})).prediction_sets == {}
