@@ -21,6 +21,7 @@ from affectfuse.files import write_whole
 from affectfuse.pipeline import score_recording
 from affectfuse.reports.session import SessionResult
 from affectfuse.reports.writing import write_session
+from affectfuse.scoring.base import Question
 from affectfuse.training.samples import Sampling, label_ticks
 from affectfuse.training.targets import labels_at
 from affectfuse.training.train import train
@@ -88,7 +89,7 @@ def run_demo(recipe: DictConfig, out: Path, progress: Progress | None = None) ->
 def _score(item: DatasetItem, checkpoint: Checkpoint) -> SessionResult:
     """Score a session; its stretches of one state stand as events, without saying which."""
     stretches = tuple(
-        Interval(label.onset_s, label.offset_s, f"stretch {number}")
+        Question(label.onset_s, label.offset_s, f"stretch {number}")
         for number, label in enumerate(item.labels, 1)
     )
     return score_recording(load_recipe("score"), item.path, checkpoint=checkpoint, events=stretches)

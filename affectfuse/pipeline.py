@@ -21,7 +21,6 @@ from affectfuse.config import build
 from affectfuse.containers import (
     Estimate,
     Frame,
-    Interval,
     IntervalTrack,
     Observation,
     Reading,
@@ -35,7 +34,7 @@ from affectfuse.modalities.base import Modality, Recognise
 from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.reader import Recording, open_recording
 from affectfuse.reports.session import NO_RECOGNISER, Mode, SessionResult
-from affectfuse.scoring.base import ScoringProtocol
+from affectfuse.scoring.base import Question, ScoringProtocol
 from affectfuse.scoring.events import event_notes
 from affectfuse.versions import package_versions
 
@@ -54,7 +53,7 @@ def score_recording(
     source: str | Path,
     *,
     checkpoint: Checkpoint | None = None,
-    events: Sequence[Interval] = (),
+    events: Sequence[Question] = (),
     replay: bool = False,
     watch: Watch | None = None,
     opened: Callable[[Recording], None] | None = None,

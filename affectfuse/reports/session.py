@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from affectfuse.containers import Array, Estimate, Interval, IntervalTrack, Target, Track
-from affectfuse.scoring.base import SessionScore
+from affectfuse.scoring.base import Question, SessionScore
 
 __all__ = [
     "FACE_VISIBLE",
@@ -94,7 +94,7 @@ class SessionResult:
     estimates: Sequence[Estimate] = ()
     target: Target | None = None
     modality_quality: Mapping[str, Track] = field(default_factory=dict)
-    events: Sequence[Interval] = ()
+    events: Sequence[Question] = ()
     score: SessionScore | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -191,7 +191,16 @@ def session_summary(result: SessionResult) -> dict[str, Any]:
         "intervals": {track.name: _intervals(track) for track in interval_tracks(result)},
         "target": asdict(result.target) if result.target else None,
         "events": [
-            {"onset_s": e.onset_s, "offset_s": e.offset_s, "label": e.label} for e in result.events
+            {
+                "onset_s": e.onset_s,
+                "offset_s": e.offset_s,
+                "label": e.label,
+                "kind": e.kind,
+                "series": e.series,
+                "presentation": e.presentation,
+                "answer_s": e.answer_s,
+            }
+            for e in result.events
         ],
         "score": asdict(result.score) if result.score else None,
         "provenance": public(result.provenance),

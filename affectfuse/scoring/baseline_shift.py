@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from affectfuse.containers import Array, Estimate, Interval, IntervalTrack, Track
-from affectfuse.scoring.base import QuestionScore, ScoringProtocol, SessionScore
+from affectfuse.containers import Array, Estimate, IntervalTrack, Track
+from affectfuse.scoring.base import Question, QuestionScore, ScoringProtocol, SessionScore
 
 __all__ = ["BaselineShift"]
 
@@ -80,7 +80,7 @@ class BaselineShift(ScoringProtocol):
         self,
         tracks: Mapping[str, Track | IntervalTrack],
         estimates: Sequence[Estimate],
-        events: Sequence[Interval],
+        events: Sequence[Question],
     ) -> SessionScore:
         channels = self._channels(tracks, estimates)
         timed = [t for t in tracks.values() if isinstance(t, Track) and len(t.times_s)]
@@ -115,7 +115,7 @@ class BaselineShift(ScoringProtocol):
             channels[f"p_{label}"] = "probability", _mean(times_s, np.where(present, p, np.nan))
         return channels
 
-    def _row(self, event: Interval, channel: str, unit: str, mean: Mean) -> QuestionScore:
+    def _row(self, event: Question, channel: str, unit: str, mean: Mean) -> QuestionScore:
         onset_s, length_s = event.onset_s, self.window_s - self.delay_s
         before, share_before = mean(onset_s - self.baseline_s, onset_s)
         after, share_after = mean(onset_s + self.delay_s, onset_s + self.window_s)
@@ -138,7 +138,7 @@ class BaselineShift(ScoringProtocol):
         return spread if spread > 0 else np.nan
 
     def _notes(
-        self, tracks: Mapping[str, Track | IntervalTrack], events: Sequence[Interval]
+        self, tracks: Mapping[str, Track | IntervalTrack], events: Sequence[Question]
     ) -> tuple[str, ...]:
         notes = [] if events else ["no events: nothing to score"]
         spotted = any(isinstance(track, IntervalTrack) for track in tracks.values())

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from affectfuse.containers import Interval
 from affectfuse.errors import EventsError, did_you_mean
+from affectfuse.scoring.base import Question
 
 __all__ = ["bids_events", "event_notes", "read_events"]
 
@@ -24,7 +25,7 @@ _COLUMNS = {
 _SHOWN = 3
 
 
-def read_events(path: str | Path, *, duration_s: float = math.nan) -> tuple[Interval, ...]:
+def read_events(path: str | Path, *, duration_s: float = math.nan) -> tuple[Question, ...]:
     """Read marked events, ordered by onset.
 
     A BIDS `events.tsv`, or a CSV with commas or semicolons (then decimal commas are understood);
@@ -60,7 +61,7 @@ def read_events(path: str | Path, *, duration_s: float = math.nan) -> tuple[Inte
     return tuple(sorted(events, key=lambda event: (event.onset_s, event.offset_s)))
 
 
-def event_notes(events: Sequence[Interval], duration_s: float = math.nan) -> tuple[str, ...]:
+def event_notes(events: Sequence[Question], duration_s: float = math.nan) -> tuple[str, ...]:
     """Return what a reader of the score should know of the events: overlaps, cut ends."""
     notes = ["no events: nothing to score"] if not events else []
     for earlier, later in pairwise(sorted(events, key=lambda event: event.onset_s)):
@@ -141,7 +142,7 @@ def _column(path: Path, header: Sequence[str], need: str) -> int:
     raise EventsError(f"{path} has no column '{allowed[0]}', only {', '.join(header)}. {near}")
 
 
-def _event(cells: dict[str, str], duration_s: float) -> Interval:
+def _event(cells: dict[str, str], duration_s: float) -> Question:
     onset_s = _seconds("onset", cells["onset"])
     length_s = (
         0.0 if cells["duration"].lower() in {"n/a", ""} else _seconds("duration", cells["duration"])
@@ -154,7 +155,7 @@ def _event(cells: dict[str, str], duration_s: float) -> Interval:
         raise ValueError(
             f"lies outside the recording: onset {onset_s:g} s, recording 0 to {duration_s:g} s"
         )
-    return Interval(onset_s, onset_s + length_s, cells["label"])
+    return Question(onset_s, onset_s + length_s, cells["label"])
 
 
 def _seconds(name: str, cell: str) -> float:

@@ -10,11 +10,11 @@ import pytest
 
 from affectfuse.config import build, load_node, names
 from affectfuse.containers import Estimate, Interval, IntervalTrack, Track
-from affectfuse.scoring.base import ScoringProtocol
+from affectfuse.scoring.base import Question, ScoringProtocol
 
 NAMES = names("protocol")
 cases = pytest.mark.parametrize("name", NAMES)
-QUESTIONS = tuple(Interval(t, t + 5.0, f"question {t:.0f}") for t in (40.0, 80.0, 120.0, 160.0))
+QUESTIONS = tuple(Question(t, t + 5.0, f"question {t:.0f}") for t in (40.0, 80.0, 120.0, 160.0))
 
 
 def make(name: str) -> ScoringProtocol:

@@ -11,6 +11,7 @@ import pytest
 
 from affectfuse.containers import Array, Estimate, Interval, IntervalTrack, Target, Track
 from affectfuse.reports.session import SessionResult
+from affectfuse.scoring.base import Question
 from affectfuse.scoring.baseline_shift import BaselineShift
 
 MakeSession = Callable[..., SessionResult]
@@ -110,7 +111,7 @@ def make_session() -> MakeSession:
             for t, p, c, gone in zip(times, tense, confidence, away, strict=True)
         ]
         marked = tuple(
-            Interval(t, t + 12, text)
+            Question(t, t + 12, text)
             for t, text in zip(
                 np.linspace(30, seconds - 40, 6),
                 [

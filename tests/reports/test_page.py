@@ -16,6 +16,7 @@ from affectfuse.containers import Interval, IntervalTrack, Target, Track
 from affectfuse.reports.page import render
 from affectfuse.reports.panels import gaps, timeline_panels
 from affectfuse.reports.session import SYNTHETIC_ONLY, SessionResult
+from affectfuse.scoring.base import Question
 from affectfuse.scoring.baseline_shift import BaselineShift
 
 MakeSession = Callable[..., SessionResult]
@@ -56,7 +57,7 @@ def hostile(make_session: MakeSession) -> SessionResult:
     }
     tracks[HOSTILE] = Track(HOSTILE, HOSTILE, np.arange(1.0, 9.0), np.ones(8), np.ones(8))
     found = IntervalTrack(HOSTILE, (Interval(5, 6, HOSTILE, 5.5, 0.5, {HOSTILE: 1.0}),), HOSTILE)
-    events = (Interval(30, 40, HOSTILE), Interval(70, 80, "<i>two</i>"))
+    events = (Question(30, 40, HOSTILE), Question(70, 80, "<i>two</i>"))
     estimates = [
         replace(e, probabilities={HOSTILE: 0.5, "b": 0.5}, weights={HOSTILE: 1.0})
         for e in session.estimates

@@ -5,7 +5,7 @@ import pytest
 
 from affectfuse.config import build, load_node
 from affectfuse.containers import Estimate, Interval, IntervalTrack, Track
-from affectfuse.scoring.base import QuestionScore, ScoringProtocol
+from affectfuse.scoring.base import Question, QuestionScore, ScoringProtocol
 from affectfuse.scoring.baseline_shift import BaselineShift
 
 SECONDS = np.arange(1.0, 121.0)
@@ -21,7 +21,7 @@ def face(values: np.ndarray | float = 1.0) -> Track:
 
 
 def score_one(**tracks: Track | IntervalTrack) -> QuestionScore:
-    rows = BaselineShift().score(tracks, [], [Interval(ONSET_S, 65, "q")]).rows
+    rows = BaselineShift().score(tracks, [], [Question(ONSET_S, 65, "q")]).rows
     assert len(rows) == 1
     return rows[0]
 
@@ -45,7 +45,7 @@ def test_means_are_over_time_not_over_readings() -> None:
     times = np.r_[np.arange(1.0, 61.0), 60 + np.arange(1, 11) / 10, np.arange(62.0, 121.0)]
     values = np.where((times > 60) & (times <= 61), 80.0, 70.0)
     row = BaselineShift(delay_s=0.0).score(
-        {"rate": track(values, times)}, [], [Interval(ONSET_S, 65, "q")]
+        {"rate": track(values, times)}, [], [Question(ONSET_S, 65, "q")]
     )
     assert row.rows[0].value == pytest.approx(10 / 15)
 
@@ -98,11 +98,11 @@ def test_intervals_are_rates_of_watched_time() -> None:
 
 def test_intervals_that_nobody_watched_are_not_zero() -> None:
     assert np.isnan(score_one(blink=spotted(), face_visible=face(0.0)).value)
-    result = BaselineShift().score({"blink": spotted()}, [], [Interval(ONSET_S, 65, "q")])
+    result = BaselineShift().score({"blink": spotted()}, [], [Question(ONSET_S, 65, "q")])
     assert np.isnan(result.rows[0].value)
     assert "no track 'face_visible'" in result.notes[0]
     always = BaselineShift(watched_by=None).score(
-        {"blink": spotted()}, [], [Interval(ONSET_S, 65, "q")]
+        {"blink": spotted()}, [], [Question(ONSET_S, 65, "q")]
     )
     assert always.rows[0].value == 0.0
 
@@ -112,7 +112,7 @@ def test_probabilities_are_channels_where_there_is_evidence() -> None:
         p = 0.2 if time_s <= ONSET_S else 0.7
         return Estimate(time_s, {"calm": 1 - p, "tense": p}, {"heart_rate": weight}, {})
 
-    event = [Interval(ONSET_S, 65, "q")]
+    event = [Question(ONSET_S, 65, "q")]
     seen = BaselineShift().score({}, [estimate(t, 0.5) for t in SECONDS], event)
     assert {row.channel: row.value for row in seen.rows} == pytest.approx(
         {"p_calm": -0.5, "p_tense": 0.5}
@@ -123,7 +123,7 @@ def test_probabilities_are_channels_where_there_is_evidence() -> None:
 
 def test_the_summary_is_standardised_by_the_session() -> None:
     values = np.random.default_rng(3).normal(70, 2, 120)
-    events = [Interval(40, 45, "a"), Interval(80, 85, "b")]
+    events = [Question(40, 45, "a"), Question(80, 85, "b")]
     result = BaselineShift().score({"rate": track(values)}, [], events)
     windows = values.reshape(8, 15).mean(axis=1)  # independent of the code: eight whole windows
     mean = np.mean([row.value for row in result.rows])
@@ -136,7 +136,7 @@ def test_the_summary_is_standardised_by_the_session() -> None:
 
 def test_waveforms_and_the_watch_itself_are_not_scored() -> None:
     tracks = {"bvp": track(step()), "face_visible": face(), "rate": track(step())}
-    events = [Interval(ONSET_S, 65, "q")]
+    events = [Question(ONSET_S, 65, "q")]
     rows = BaselineShift().score(tracks, [], events).rows
     assert [row.channel for row in rows] == ["rate"]
     rows = BaselineShift(exclude=["rate"]).score(tracks, [], events).rows
@@ -144,7 +144,7 @@ def test_waveforms_and_the_watch_itself_are_not_scored() -> None:
 
 
 def test_rows_follow_the_events_and_notes_name_contaminated_baselines() -> None:
-    events = [Interval(60, 61, "later"), Interval(40, 41, "earlier")]
+    events = [Question(60, 61, "later"), Question(40, 41, "earlier")]
     result = BaselineShift().score({"rate": track(step())}, [], events)
     assert [row.question for row in result.rows] == ["earlier", "later"]
     assert result.notes == ("the baseline of 'later' overlaps the window of 'earlier'",)

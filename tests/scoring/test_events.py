@@ -7,6 +7,7 @@ import pytest
 
 from affectfuse.containers import Interval
 from affectfuse.errors import EventsError
+from affectfuse.scoring.base import Question
 from affectfuse.scoring.events import bids_events, event_notes, read_events
 
 BIDS = "onset\tduration\ttrial_type\n3.5\t2\tcalm\n10\tn/a\tloud noise\n"
@@ -81,7 +82,7 @@ def test_a_missing_file_is_an_events_error(tmp_path: Path) -> None:
 
 
 def test_notes_tell_of_overlaps_and_cut_ends() -> None:
-    events = [Interval(5, 12, "b"), Interval(0, 6, "a"), Interval(58, 61, "c")]
+    events = [Question(5, 12, "b"), Question(0, 6, "a"), Question(58, 61, "c")]
     assert event_notes(events, 60.0) == (
         "events 'a' and 'b' overlap",
         "event 'c' reaches beyond the recording",
