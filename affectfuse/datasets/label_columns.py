@@ -61,6 +61,7 @@ class LabelColumns:
         targets: by name.
         unit: what one label is given to: 'clip', 'window' or 'session'.
         evidence: what stands behind the labels: 'condition', 'self-report', 'coder' or 'planted'.
+        strict: refuse words that are in no list of classes; False: leave them out, and count them.
 
     Attributes:
         targets: what the labels say, those of classes first.
@@ -70,14 +71,20 @@ class LabelColumns:
         ConfigError: when a target cannot be understood.
     """
 
-    def __init__(self, targets: Mapping[str, Mapping[str, Any]], unit: str, evidence: str) -> None:
+    def __init__(
+        self,
+        targets: Mapping[str, Mapping[str, Any]],
+        unit: str,
+        evidence: str,
+        strict: bool = True,
+    ) -> None:
         for what, given, allowed in (("unit", unit, _UNITS), ("evidence", evidence, _EVIDENCE)):
             if given not in allowed:
                 raise ConfigError(f"{what} is '{given}'. {did_you_mean(given, allowed)}")
         self.left_out: Counter[str] = Counter()
         self._columns: list[_Column] = []
         for name, said in targets.items():
-            self._columns += _columns(str(name), dict(said), unit, evidence)
+            self._columns += _columns(str(name), dict(said), unit, evidence, strict)
         self._columns.sort(key=lambda column: column.target.kind)
         self.targets = tuple(dict.fromkeys(column.target for column in self._columns))
         if sum(target.kind == "classes" for target in self.targets) > 1:
@@ -125,7 +132,7 @@ class LabelColumns:
 def _word(cell: str, words: Mapping[str, str]) -> str:
     """Return the word of a cell; '1.0', as a spreadsheet may write it, is the word '1'."""
     value = _value(cell)
-    return f"{value:g}" if cell not in words and value.is_integer() else cell
+    return str(int(value)) if cell not in words and value.is_integer() else cell
 
 
 def _value(cell: str) -> float:
@@ -136,7 +143,9 @@ def _value(cell: str) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def _columns(name: str, said: dict[str, Any], unit: str, evidence: str) -> list[_Column]:
+def _columns(
+    name: str, said: dict[str, Any], unit: str, evidence: str, strict: bool
+) -> list[_Column]:
     kind = said.pop("kind", None)
     if kind not in get_args(TargetKind):
         raise ConfigError(
@@ -155,12 +164,11 @@ def _columns(name: str, said: dict[str, Any], unit: str, evidence: str) -> list[
         raise ConfigError(
             f"target '{name}' names no classes; list them, such as classes: [calm, stressed]."
         )
-    strict = not isinstance(classes, Mapping)
-    words = (
-        {word: word for word in _words(classes)}
-        if strict
-        else {str(word): str(stands_for) for word, stands_for in classes.items()}
-    )
+    if isinstance(classes, Mapping):
+        words = {str(word): str(stands_for) for word, stands_for in classes.items()}
+        strict = False
+    else:
+        words = {word: word for word in _words(classes)}
     target = _target(name, list(dict.fromkeys(words.values())), unit, evidence, kind)
     return [_Column(target, str(said.get("column") or name), words, strict)]
 

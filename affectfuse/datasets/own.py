@@ -28,6 +28,7 @@ class OwnDataset(FolderDataset):
         evidence: what stands behind the labels: 'condition', 'self-report', 'coder' or 'planted'.
         provenance: who was recorded, a sentence.
         exclude: keys of items to leave out.
+        strict: refuse words that are no class; False: leave them out, and count them.
 
     Raises:
         ConfigError: when a target cannot be understood, or the provenance is no sentence.
@@ -42,6 +43,7 @@ class OwnDataset(FolderDataset):
         evidence: str,
         provenance: str,
         exclude: Sequence[str],
+        strict: bool = True,
     ) -> None:
         super().__init__(root, exclude)
         if not provenance.endswith("."):
@@ -50,7 +52,7 @@ class OwnDataset(FolderDataset):
                 "a full stop."
             )
         self.name, self.provenance = name, provenance
-        self.labels = LabelColumns(targets, unit, evidence)
+        self.labels = LabelColumns(targets, unit, evidence, strict)
         self.target = self.labels.targets[0] if self.labels.targets else None
         self._skipped: dict[str, str] = {}
         self._notes: dict[str, str] = {}

@@ -47,7 +47,7 @@ class SignalTableRecording(Recording):
     '1' where neither does.
 
     Of each source, readings that lack a channel (a blank cell, text, NaN) are left out, and so are
-    those whose time repeats or goes back; `notes` counts them.
+    those whose time repeats or goes back; `notes` counts them, and names a source without any.
 
     Args:
         path: of the file.
@@ -61,7 +61,7 @@ class SignalTableRecording(Recording):
 
     Raises:
         RecordingError: when the file cannot be read, lacks a column, says its times twice or not at
-            all, or a source has no reading.
+            all, or no source has a reading.
     """
 
     def __init__(
@@ -87,9 +87,16 @@ class SignalTableRecording(Recording):
             times_s = _in_seconds(table, timed, time_unit)
         if isinstance(sources, str):
             sources = {sources: self._all_channels(table, timed)}
-        self._readings: dict[str, tuple[Array, Array]] = {}
-        for name, columns in sources.items():
-            self._readings[name] = self._whole(table, name, times_s, table.take(columns))
+        readings = {
+            name: self._whole(name, times_s, table.take(columns))
+            for name, columns in sources.items()
+        }
+        self._readings = {name: found for name, found in readings.items() if len(found[0])}
+        if not self._readings:
+            raise RecordingError(
+                f"'{table.path}' holds no reading of {', '.join(map(repr, sources))}: a row needs "
+                "a time and a number in every column of a source, with a point before the decimals."
+            )
         units = {} if sidecar is None else sidecar.units
         self._channels = {
             name: [_channel(column, units.get(column)) for column in columns]
@@ -135,19 +142,15 @@ class SignalTableRecording(Recording):
             )
         return usable
 
-    def _whole(
-        self, table: NumberTable, name: str, times_s: Array, values: Array
-    ) -> tuple[Array, Array]:
+    def _whole(self, name: str, times_s: Array, values: Array) -> tuple[Array, Array]:
         """Return a source's times and values: complete readings in the order of time."""
         whole = np.isfinite(times_s) & np.isfinite(values).all(axis=1)
         times_s, values = times_s[whole], values[whole]
         latest_s = np.maximum.accumulate(np.concatenate([[-np.inf], times_s]))[:-1]
         rising = times_s > latest_s
         if not rising.any():
-            raise RecordingError(
-                f"'{table.path}' holds no reading of '{name}': a row needs a time and a number in "
-                "every column of it, with a point before the decimals."
-            )
+            self._notes.append(f"no reading of '{name}'")
+            return times_s, values
         for count, what in (
             (int((~whole).sum()), "that are missing, or their times"),
             (int((~rising).sum()), "whose timestamps repeat or go back"),

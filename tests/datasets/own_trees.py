@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,11 +71,49 @@ def write_feature_tables(root: Path) -> None:
     (root / "voice.tsv").write_text("\n".join(voice) + "\n")
 
 
+BIDS: dict[str, Any] = {
+    "sources": {"eda": ["eda"], "bvp": ["cardiac"]},
+    "targets": {
+        "phase": {"kind": "classes", "column": "trial_type", "classes": ["rest", "stroop"]}
+    },
+    "attributes": ["sex", "skin_tone"],
+}
+
+
+def write_bids(root: Path) -> None:
+    """One with physiology in two files and a video, another in a session with physiology alone."""
+    root.mkdir(exist_ok=True)
+    people = "participant_id\tsex\tage\tskin_tone\nsub-01\tF\t30\t4\nsub-02\tM\t31\tn/a\n"
+    (root / "participants.tsv").write_text(people)
+    (root / "task-stroop_physio.json").write_text(json.dumps({"StartTime": 0}))
+    events = (
+        "onset\tduration\ttrial_type\n0\t1\trest\n1.5\t1\tstroop\n2.5\tn/a\tstroop\n3\t0\tkey\n"
+    )
+    for run in ("sub-01/beh/sub-01_task-stroop", "sub-02/ses-1/beh/sub-02_ses-1_task-stroop"):
+        stem = root / run
+        stem.parent.mkdir(parents=True)
+        stem.with_name(f"{stem.name}_events.tsv").write_text(events + "3\t0\tkey\n")
+        write_physio(stem, "_recording-eda", {"eda": [2.0, 2.5] * 6}, 4.0)
+    write_physio(root / "sub-01/beh/sub-01_task-stroop", "", {"cardiac": [0.5] * 192}, 64.0)
+    write_avi(root / "sub-01/video/sub-01_task-stroop_video.avi", pictures(30), 10)
+
+
+def write_physio(stem: Path, part: str, columns: dict[str, list[float]], rate_hz: float) -> None:
+    name = f"{stem.name}{part}_physio"
+    with gzip.open(stem.with_name(f"{name}.tsv.gz"), "wt") as file:
+        for row in zip(*columns.values(), strict=True):
+            file.write("\t".join(f"{value:g}" for value in row) + "\n")
+    said = {"SamplingFrequency": rate_hz, "Columns": list(columns), "eda": {"Units": "uS"}}
+    stem.with_name(f"{name}.json").write_text(json.dumps(said))
+
+
 OWN_TREES: dict[str, Callable[[Path], None]] = {
+    "bids": write_bids,
     "feature_tables": write_feature_tables,
     "manifest": write_manifest,
 }
 OWN_GIVEN: dict[str, dict[str, Any]] = {
+    "bids": BIDS,
     "feature_tables": FEATURE_TABLES,
     "manifest": MANIFEST,
 }

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from datasets.own_trees import FEATURE_TABLES
+from pyarrow import parquet
 
 from affectfuse.datasets.feature_tables import FeatureTables
 from affectfuse.errors import ConfigError, DatasetError
@@ -91,8 +93,6 @@ def test_named_columns_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 def test_parquet_gives_what_text_gives(tmp_path: Path) -> None:
-    pa = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
     write(tmp_path, ["1,s,a", "2,s,b"], ["1,0.5,2", "2,2,1"])
     parquet.write_table(
         pa.table({"key": [1, 2], "p": [0.5, 2.0], "q": [2, 1]}), tmp_path / "f.parquet"

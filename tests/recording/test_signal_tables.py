@@ -90,6 +90,13 @@ def test_each_source_loses_only_its_own_missing_readings(tmp_path: Path) -> None
     ]
 
 
+def test_a_source_without_a_reading_is_absent_and_noted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "time_s,x,y", ["0,1,n/a", "1,2,"])
+    blocks, notes = read(path, {"x": ["x"], "y": ["y"]})
+    assert set(blocks) == {"x"}
+    assert notes == ["no reading of 'y'"]
+
+
 def test_times_that_repeat_or_go_back_are_left_out(tmp_path: Path) -> None:
     rows = ["0,1", "1,2", "1,9", "0.5,9", "2,3"]
     blocks, notes = read(write(tmp_path / "a.csv", "time_s,x", rows))
