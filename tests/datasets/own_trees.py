@@ -92,7 +92,7 @@ def write_bids(root: Path) -> None:
     for run in ("sub-01/beh/sub-01_task-stroop", "sub-02/ses-1/beh/sub-02_ses-1_task-stroop"):
         stem = root / run
         stem.parent.mkdir(parents=True)
-        stem.with_name(f"{stem.name}_events.tsv").write_text(events + "3\t0\tkey\n")
+        stem.with_name(f"{stem.name}_events.tsv").write_text(events)
         write_physio(stem, "_recording-eda", {"eda": [2.0, 2.5] * 6}, 4.0)
     write_physio(root / "sub-01/beh/sub-01_task-stroop", "", {"cardiac": [0.5] * 192}, 64.0)
     write_avi(root / "sub-01/video/sub-01_task-stroop_video.avi", pictures(30), 10)
