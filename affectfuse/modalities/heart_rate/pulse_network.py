@@ -50,12 +50,16 @@ class Resonators(nn.Module):
 
     def advance(self, signals: Tensor, state: Tensor) -> Tensor:
         """Return the state after a block of signals (batch, channel, time)."""
-        count = signals.shape[-1]
-        ages = torch.arange(count - 1, -1, -1, device=signals.device)
+        count = torch.tensor([signals.shape[-1]], device=signals.device)
+        kept = torch.view_as_complex(self._powers(count)[0])
+        return state * kept + torch.view_as_complex(self.driven(signals))
+
+    def driven(self, signals: Tensor) -> Tensor:
+        """Return the state after a first block: (batch, channel, pole, frequency, real and
+        imaginary)."""
+        ages = torch.arange(signals.shape[-1] - 1, -1, -1, device=signals.device)
         kernel = self._powers(ages)
-        driven = (signals @ kernel.flatten(1)).reshape(*signals.shape[:2], *kernel.shape[1:])
-        kept = self._powers(torch.tensor([count], device=signals.device))[0]
-        return state * torch.view_as_complex(kept) + torch.view_as_complex(driven)
+        return (signals @ kernel.flatten(1)).reshape(*signals.shape[:2], *kernel.shape[1:])
 
     def _powers(self, ages: Tensor) -> Tensor:
         """Return the poles to the power of each age: (age, pole, frequency, real and imaginary)."""
@@ -64,14 +68,17 @@ class Resonators(nn.Module):
         faded = torch.exp(-ages[:, None] * self._dampings())
         return faded[:, :, None, None] * circle[:, None]
 
-    def spectra(self, state: Tensor) -> Tensor:
+    def spectra(self, poles: Tensor) -> Tensor:
         """Return the windowed spectra (batch, channel, frequency, real and imaginary).
 
         In the signals' units: a constant of 1 over the whole past gives 1 at frequency 0.
+
+        Args:
+            poles: the state as real numbers, see `driven`.
         """
         constant = 1.0 / (1.0 - torch.exp(-self._dampings()))
         total = constant[0] - 2 * constant[1] + constant[2]
-        return torch.view_as_real((state[:, :, 0] - 2 * state[:, :, 1] + state[:, :, 2]) / total)
+        return (poles[:, :, 0] - 2 * poles[:, :, 1] + poles[:, :, 2]) / total
 
     def _dampings(self) -> Tensor:
         slow, fast = self.log_damping.exp() / self.rate_hz
@@ -132,7 +139,7 @@ class PulseNetwork(nn.Module):
         self.none_logit = nn.Linear(embedding_dim, 1)
 
     def forward(self, signals: Tensor) -> tuple[Tensor, Tensor]:
-        (embedding, logits, _), _ = self.step(signals, self.initial_state(len(signals)))
+        embedding, logits, *_ = self._read(self.resonators.driven(signals))
         return embedding, logits
 
     def initial_state(self, batch: int) -> Tensor:
@@ -147,15 +154,21 @@ class PulseNetwork(nn.Module):
             volume; and the state for the next block.
         """
         state = self.resonators.advance(signals, state)
-        spectra = self.resonators.spectra(state)
-        seen = spectra[:, -_REGIONS:, 0, 0]
-        colours, motion, coupling = self._without_motion(spectra, seen)
-        passed = ((seen > 0.05).to(seen.dtype)[:, :, None] * self.pulse_colour).flatten(1)
-        embedding, logits = self._judge(self._mix(colours, passed), colours, motion, seen)
+        embedding, logits, colours, coupling, passed = self._read(torch.view_as_real(state))
         weights = self._wave_weights(colours, passed, logits.detach())
         still = signals[:, :_COLOURS] - coupling @ signals[:, _COLOURS : _COLOURS + _MOTIONS]
         wave = -(weights[:, None, :] @ still).squeeze(1)
         return (embedding, logits, wave), state
+
+    def _read(self, poles: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Return embedding, logits, the colours' spectra without motion, how motion couples to
+        them, and how much of the pulse's colour each passes."""
+        spectra = self.resonators.spectra(poles)
+        seen = spectra[:, -_REGIONS:, 0, 0]
+        colours, motion, coupling = self._without_motion(spectra, seen)
+        passed = ((seen > 0.05).to(seen.dtype)[:, :, None] * self.pulse_colour).flatten(1)
+        embedding, logits = self._judge(self._mix(colours, passed), colours, motion, seen)
+        return embedding, logits, colours, coupling, passed
 
     def _without_motion(self, spectra: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the spectra of colours and motion, and their coupling (batch, 12, 3).
@@ -168,7 +181,7 @@ class PulseNetwork(nn.Module):
         within = motion[:, :, _BAND].flatten(2)
         moved = _covariance(within, within) + self.log_ridges[0].exp() * _eye(within)
         coupled = _covariance(colours[:, :, _BAND].flatten(2), within)
-        coupling = torch.linalg.solve(moved, coupled, left=False)
+        coupling = _solved(moved, coupled.transpose(-1, -2)).transpose(-1, -2)
         return colours - torch.einsum("bcm,bmfi->bcfi", coupling, motion), motion, coupling
 
     def _mix(self, colours: Tensor, passed: Tensor) -> Tensor:
@@ -241,10 +254,28 @@ def _covariance(first: Tensor, second: Tensor) -> Tensor:
     return first @ second.transpose(-1, -2) / first.shape[-1]
 
 
+def _solved(matrix: Tensor, right: Tensor) -> Tensor:
+    """Return x of matrix @ x = right, (..., n, k), for positive definite matrices (..., n, n).
+
+    ONNX has no such operator: there the matrix is eliminated column by column. One that is
+    positive definite needs no pivots.
+    """
+    if not torch.onnx.is_in_onnx_export():
+        solved: Tensor = torch.linalg.solve(matrix, right)
+        return solved
+    size = matrix.shape[-1]
+    rows = torch.cat([matrix, right], -1)
+    for column in range(size):
+        pivot = rows[..., column : column + 1, :] / rows[..., column : column + 1, column, None]
+        others = torch.arange(size, device=rows.device)[:, None] != column
+        rows = torch.where(others, rows - rows[..., :, column, None] * pivot, pivot)
+    return rows[..., size:]
+
+
 def _minimum_variance(covariance: Tensor, passed: Tensor, ridge: Tensor) -> Tensor:
     """Return the weights (..., n) of least variance whose product with `passed` is 1."""
     size = covariance.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None] * ridge + _TINY
-    solved = torch.linalg.solve(covariance + size * _eye(covariance), passed)
+    solved = _solved(covariance + size * _eye(covariance), passed.unsqueeze(-1)).squeeze(-1)
     gain = (solved * passed).sum(-1, keepdim=True)
     weights: Tensor = solved / gain.clamp_min(_TINY)
     return weights
