@@ -182,7 +182,7 @@ def _modalities(
     Where it names none they are the samples that the data set brings ready-made.
     """
     widths = {name: int(found.shape[-1]) for item in items for name, found in item.features.items()}
-    if recipe.modalities is None:
+    if not recipe.modalities:
         nodes: list[dict[str, Any]] = [
             {"target": _FEATURES, "name": name} for name in sorted(widths)
         ]
@@ -203,5 +203,8 @@ def _modalities(
         modalities[modality.name] = modality
         configs[modality.name] = node
     if not modalities:
-        raise ConfigError("the recipe names no modality: add one to 'modalities'.")
+        raise ConfigError(
+            "the recipe names no modality, and the data set brings none ready-made: add one to "
+            "'modalities'."
+        )
     return modalities, configs
