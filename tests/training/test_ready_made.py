@@ -34,8 +34,8 @@ def recipe(tmp_path: Path) -> DictConfig:
     for index in range(240):
         tense, valence = rng.integers(2), rng.normal()
         au = [int(rng.random() < 0.2 + 0.6 * tense), int(valence > 0)]
-        face = rng.normal(size=3) + [1.2 * tense, valence, 0]
-        voice = rng.normal(size=2) + [1.2 * tense, 0]
+        face = rng.normal([1.2 * tense, valence, 0.0])
+        voice = rng.normal([1.2 * tense, 0.0])
         np.save(tmp_path / f"face{index}.npy", face.astype(np.float32))
         np.save(tmp_path / f"voice{index}.npy", voice.astype(np.float32))
         blank = rng.random(3) < 1 / 3
