@@ -9,6 +9,7 @@ database for psychophysiological studies of social stress", doi:10.1109/TAFFC.20
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,9 @@ from affectfuse.containers import Interval, Target, Track
 from affectfuse.datasets.base import DatasetItem
 from affectfuse.datasets.folder import FolderDataset
 from affectfuse.datasets.references import read_rows, reference
+from affectfuse.recording.merged import Part, open_merged
+from affectfuse.recording.physio_sidecar import Sidecar
+from affectfuse.recording.signal_tables import SignalTableRecording
 
 __all__ = ["UbfcPhys"]
 
@@ -27,7 +31,8 @@ class UbfcPhys(FolderDataset):
     """56 people in three tasks of about 3 minutes; the task is the label.
 
     The signals have no times of their own: their first sample counts as taken with the first
-    frame, and the rates are those that the set's authors state.
+    frame, and the rates are those that the set's authors state. A recording is the video with the
+    wristband's signals beside it, as the sources 'bvp' and 'eda'.
 
     Args:
         root: the folder that holds s1, s2, ...
@@ -60,20 +65,40 @@ class UbfcPhys(FolderDataset):
 
     def item(self, key: str, path: Path) -> DatasetItem:
         subject, task = key.split("_")
-        bvp = self._signal("bvp", self.require(path.with_name(f"bvp_{key}.csv"), key))
-        references = {"bvp": bvp}
+        files = {"bvp": self.require(path.with_name(f"bvp_{key}.csv"), key)}
+        references = {"bvp": self._signal("bvp", files["bvp"])}
         skin = path.with_name(f"eda_{key}.csv")
         if skin.is_file():
+            files["eda"] = skin
             references["eda_us"] = self._signal("eda_us", skin)
-        length_s = len(bvp.times_s) / self._rates_hz["bvp"]
+        length_s = len(references["bvp"].times_s) / self._rates_hz["bvp"]
         return DatasetItem(
             key,
             f"{self.name}-{subject.removeprefix('s')}",
             path,
             labels=(Interval(0.0, length_s, _TASKS[task]),),
             references=references,
-            attributes={"task": _TASKS[task], **_info(path.with_name(f"info_{subject}.txt"))},
+            attributes=_info(path.with_name(f"info_{subject}.txt")),
+            opener=partial(open_merged, self._parts(path, files)),
+            beside=tuple(files.values()),
         )
+
+    def _parts(self, video: Path, files: Mapping[str, Path]) -> tuple[Part, ...]:
+        rates_hz = {"bvp": self._rates_hz["bvp"], "eda": self._rates_hz["eda_us"]}
+        units = {"bvp": "1", "eda": "uS"}
+        tables = (
+            Part(
+                name,
+                partial(
+                    SignalTableRecording,
+                    file,
+                    name,
+                    sidecar=Sidecar((name,), rates_hz[name], 0.0, {name: units[name]}),
+                ),
+            )
+            for name, file in files.items()
+        )
+        return (Part("video", video), *tables)
 
     def _signal(self, name: str, path: Path) -> Track:
         values = read_rows(path, 1)[:, 0]
