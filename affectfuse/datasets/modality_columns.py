@@ -59,6 +59,7 @@ class SignalColumn:
         start_s: time of the first row of such a table.
         time: name of the time column.
         time_unit: 's' or 'ms', where the column's name does not say it.
+        units: of the columns that do not say theirs.
         offset_s: as of `RecordingColumn`.
     """
 
@@ -67,6 +68,7 @@ class SignalColumn:
     start_s: float = 0.0
     time: str | None = None
     time_unit: TimeUnit | None = None
+    units: Mapping[str, str] | None = None
     offset_s: float | str = 0.0
 
     def source(self, name: str, path: Path) -> RecordingSource:
@@ -82,6 +84,7 @@ class SignalColumn:
             start_s=self.start_s,
             time=self.time,
             time_unit=self.time_unit,
+            units=self.units,
         )
 
     def beside(self, path: Path) -> tuple[Path, ...]:

@@ -43,8 +43,8 @@ class SignalTableRecording(Recording):
     clock; or there are none, and the rows are `sampling_rate_hz` a second. A table of BIDS
     physiology (`_physio.tsv.gz`) has neither header nor times: its `sidecar` says both.
 
-    The unit of a channel is what the sidecar says, or its name: 'eda (uS)', 'eda [uS]', 'eda_us';
-    '1' where neither does.
+    The unit of a channel is what `units` or the sidecar says, or its name: 'eda (uS)', 'eda [uS]',
+    'eda_us'; '1' where none does.
 
     Of each source, readings that lack a channel (a blank cell, text, NaN) are left out, and so are
     those whose time repeats or goes back; `notes` counts them, and names a source without any.
@@ -57,6 +57,7 @@ class SignalTableRecording(Recording):
         start_s: time of the first row of such a table.
         time: name of the time column, if it is none of 'time', 'time_s', 'time_ms'.
         time_unit: 's' or 'ms', where the column's name does not say it.
+        units: of the columns that do not say theirs.
         sidecar: what the JSON file of BIDS physiology says.
 
     Raises:
@@ -73,6 +74,7 @@ class SignalTableRecording(Recording):
         start_s: float = 0.0,
         time: str | None = None,
         time_unit: TimeUnit | None = None,
+        units: Mapping[str, str] | None = None,
         sidecar: Sidecar | None = None,
     ) -> None:
         self._stopped = threading.Event()
@@ -97,9 +99,9 @@ class SignalTableRecording(Recording):
                 f"'{table.path}' holds no reading of {', '.join(map(repr, sources))}: a row needs "
                 "a time and a number in every column of a source, with a point before the decimals."
             )
-        units = {} if sidecar is None else sidecar.units
+        said = {**(sidecar.units if sidecar else {}), **(units or {})}
         self._channels = {
-            name: [_channel(column, units.get(column)) for column in columns]
+            name: [_channel(column, said.get(column)) for column in columns]
             for name, columns in sources.items()
         }
         ends_s = [float(times_s[-1]) for times_s, _ in self._readings.values()]

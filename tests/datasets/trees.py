@@ -15,6 +15,7 @@ from datasets.coded_trees import CODED_TREES
 from datasets.flow_trees import write_megc2019_flow
 from datasets.media import picture, pictures, wave, write_avi
 from datasets.own_trees import OWN_GIVEN, OWN_TREES
+from datasets.stressid_trees import write_stressid, write_stressid_features
 
 
 def write_ubfc_rppg_1(root: Path) -> None:
@@ -191,6 +192,8 @@ TREES: dict[str, Callable[[Path], None]] = {
     "mmpd": write_mmpd,
     "pure": write_pure,
     "scamps": write_scamps,
+    "stressid": write_stressid,
+    "stressid_features": write_stressid_features,
     "ubfc_phys": write_ubfc_phys,
     "ubfc_rppg_1": write_ubfc_rppg_1,
     "ubfc_rppg_2": write_ubfc_rppg_2,

@@ -75,6 +75,8 @@ def test_a_rate_gives_the_times_of_rows(tmp_path: Path) -> None:
     np.testing.assert_array_equal(blocks["eda"].times_s, 2.0 + np.arange(3) / 500)
     np.testing.assert_array_equal(blocks["ecg"].values[:, 0], [0.1, 0.2, 0.3])
     assert blocks["ecg"].units == ("1",)
+    blocks, _ = read(path, {"ecg": ["ECG"]}, sampling_rate_hz=500, units={"ECG": "mV"})
+    assert blocks["ecg"].units == ("mV",)
 
 
 def test_each_source_loses_only_its_own_missing_readings(tmp_path: Path) -> None:
