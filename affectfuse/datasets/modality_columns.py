@@ -60,6 +60,7 @@ class SignalColumn:
         time: name of the time column.
         time_unit: 's' or 'ms', where the column's name does not say it.
         units: of the columns that do not say theirs.
+        columns: their names, of a table without a header.
         offset_s: as of `RecordingColumn`.
     """
 
@@ -69,6 +70,7 @@ class SignalColumn:
     time: str | None = None
     time_unit: TimeUnit | None = None
     units: Mapping[str, str] | None = None
+    columns: Sequence[str] | None = None
     offset_s: float | str = 0.0
 
     def source(self, name: str, path: Path) -> RecordingSource:
@@ -85,6 +87,7 @@ class SignalColumn:
             time=self.time,
             time_unit=self.time_unit,
             units=self.units,
+            columns=self.columns,
         )
 
     def beside(self, path: Path) -> tuple[Path, ...]:
@@ -149,6 +152,8 @@ def read_modality_columns(
                 source: [columns] if isinstance(columns, str) else list(columns)
                 for source, columns in given["sources"].items()
             }
+        if isinstance(given.get("columns"), str):
+            given["columns"] = [given["columns"]]
         try:
             found[str(name)] = _KINDS[kind](**given)
         except ValueError as error:

@@ -58,6 +58,7 @@ class SignalTableRecording(Recording):
         time: name of the time column, if it is none of 'time', 'time_s', 'time_ms'.
         time_unit: 's' or 'ms', where the column's name does not say it.
         units: of the columns that do not say theirs.
+        columns: their names, of a table without a header.
         sidecar: what the JSON file of BIDS physiology says.
 
     Raises:
@@ -75,11 +76,12 @@ class SignalTableRecording(Recording):
         time: str | None = None,
         time_unit: TimeUnit | None = None,
         units: Mapping[str, str] | None = None,
+        columns: Sequence[str] | None = None,
         sidecar: Sidecar | None = None,
     ) -> None:
         self._stopped = threading.Event()
         self._notes: list[str] = []
-        table = read_numbers(path, None if sidecar is None else sidecar.columns)
+        table = read_numbers(path, columns if sidecar is None else sidecar.columns)
         if sidecar is not None:
             sampling_rate_hz, start_s = sidecar.sampling_rate_hz, sidecar.start_s
         timed = _time_column(table, time, sampling_rate_hz)
@@ -90,8 +92,8 @@ class SignalTableRecording(Recording):
         if isinstance(sources, str):
             sources = {sources: self._all_channels(table, timed)}
         readings = {
-            name: self._whole(name, times_s, table.take(columns))
-            for name, columns in sources.items()
+            name: self._whole(name, times_s, table.take(channels))
+            for name, channels in sources.items()
         }
         self._readings = {name: found for name, found in readings.items() if len(found[0])}
         if not self._readings:
@@ -101,8 +103,8 @@ class SignalTableRecording(Recording):
             )
         said = {**(sidecar.units if sidecar else {}), **(units or {})}
         self._channels = {
-            name: [_channel(column, said.get(column)) for column in columns]
-            for name, columns in sources.items()
+            name: [_channel(column, said.get(column)) for column in channels]
+            for name, channels in sources.items()
         }
         ends_s = [float(times_s[-1]) for times_s, _ in self._readings.values()]
         steps_s = [float(np.median(np.diff(t))) for t, _ in self._readings.values() if len(t) > 1]

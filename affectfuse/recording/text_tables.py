@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, cast
@@ -16,7 +18,9 @@ import numpy as np
 from affectfuse.containers import Array
 from affectfuse.errors import RecordingError, did_you_mean
 
-__all__ = ["NumberTable", "number", "open_text", "read_numbers", "separator"]
+__all__ = ["NumberTable", "number", "open_text", "read_columns", "read_numbers", "separator"]
+
+_SPACED = re.compile(r"\s*[-+.\w]+( +[-+.\w]+)+\s*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,15 +82,31 @@ def read_numbers(
     Raises:
         RecordingError: when it cannot be read, has two columns of one name, or no header.
     """
+    with _readable(path) as file:
+        named, numbers = _parse(file, columns, path, header)
+    cells = np.frombuffer(numbers, np.float64) if numbers else np.zeros(0)
+    return NumberTable(path, tuple(named), cells.reshape(-1, max(len(named), 1)))
+
+
+def read_columns(path: Path) -> tuple[str, ...]:
+    """Return the names in a table's first line.
+
+    Raises:
+        RecordingError: when it cannot be read.
+    """
+    with _readable(path) as file:
+        return tuple(_cells(path, file.readline())[0])
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[TextIO]:
     try:
         with open_text(path) as file:
-            named, numbers = _parse(file, columns, path, header)
+            yield file
     except FileNotFoundError:
         raise RecordingError(f"'{path}' does not exist; check the path.") from None
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise RecordingError(f"'{path}' cannot be read as a table ({error}).") from None
-    cells = np.frombuffer(numbers, np.float64) if numbers else np.zeros(0)
-    return NumberTable(path, tuple(named), cells.reshape(-1, max(len(named), 1)))
 
 
 def open_text(path: Path) -> TextIO:
@@ -97,9 +117,15 @@ def open_text(path: Path) -> TextIO:
 
 
 def separator(path: Path, beginning: str) -> str:
-    """Return what separates the cells of a table that begins so."""
-    tabs = path.name.lower().removesuffix(".gz").endswith(".tsv")
-    return "\t" if tabs else max(",;\t", key=beginning.count)
+    """Return what separates the cells of a table that begins so.
+
+    Tabs in `.tsv`; else what there is most of: commas, semicolons or tabs; or spaces, between
+    numbers or plain words.
+    """
+    if path.name.lower().removesuffix(".gz").endswith(".tsv"):
+        return "\t"
+    found = max(",;\t", key=beginning.count)
+    return " " if found not in beginning and _SPACED.fullmatch(beginning) else found
 
 
 def number(cell: str) -> float:
@@ -115,13 +141,12 @@ def _parse(
     file: TextIO, columns: Sequence[str] | None, path: Path, header: bool | None
 ) -> tuple[list[str], array[float]]:
     first = file.readline()
-    delimiter = separator(path, first)
-    cells = [cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])]
+    cells, delimiter = _cells(path, first)
     all_numbers = bool(cells) and not any(math.isnan(number(cell)) for cell in cells)
     if columns is None and all_numbers and header:
         raise RecordingError(
             f"the first line of '{path}' holds numbers ({first.strip()[:60]}); a table begins with "
-            "the names of its columns: add them."
+            "the names of its columns: add them, or say them (columns)."
         )
     if columns is None and (header is False or (all_numbers and not header)):
         columns = list(map(str, range(len(cells))))
@@ -131,10 +156,17 @@ def _parse(
     twice = sorted({name for name in named if name and named.count(name) > 1})
     if twice:
         raise RecordingError(f"'{path}' has two columns '{twice[0]}'; rename one.")
-    for line in csv.reader(file, delimiter=delimiter):
+    for line in csv.reader(file, delimiter=delimiter, skipinitialspace=delimiter == " "):
         if line:
             numbers.extend(_row(line, len(named)))
     return named, numbers
+
+
+def _cells(path: Path, line: str) -> tuple[list[str], str]:
+    """Return a line's cells, and what separates them."""
+    delimiter = separator(path, line)
+    lines = csv.reader([line.strip(" ")], delimiter=delimiter, skipinitialspace=delimiter == " ")
+    return [cell.strip() for cell in next(lines, [])], delimiter
 
 
 def _row(cells: Sequence[str], width: int) -> Iterable[float]:

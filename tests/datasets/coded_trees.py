@@ -164,6 +164,25 @@ def write_cas_me_3(root: Path) -> None:
     write_xlsx(root / "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx", {"label": rows})
 
 
+def write_cas_me_3_c(root: Path) -> None:
+    images = root / "part_C"
+    write_frames(images / "01" / "a" / "color", "{}.jpg", range(1, 61))
+    write_frames(images / "12" / "a" / "color", "{}.jpg", range(10, 40))
+    write_frames(root / "ME_C" / "01" / "2" / "color", "{}.jpg", range(20, 32))
+    rows: dict[int, Line] = {
+        1: ("sub", "count", "onset", "offset", "au"),
+        2: (1, 1, 5, 14, "4"),
+        3: (1, 2, 20, 31, "1\uff0c2"),
+        4: (12, 1, 12, 20, "R14"),
+    }
+    write_xlsx(root / "CAS(ME)3_part_C_ME.xlsx", {"Sheet1": rows})
+    (root / "physiology").mkdir()
+    lines = [f"{i / 10:g}\t{2 + i / 100:g}\t{i % 7}\tx" for i in range(200)]
+    header = "ECG100C\tEDA100C\tPPG\tmark"
+    (root / "physiology" / "01.txt").write_text("\n".join([header, *lines]) + "\n")
+    (root / "conditions.csv").write_text("sub,condition\n1,guilty\n12,Innocent\n")
+
+
 def write_mmew(root: Path) -> None:
     images = root / "Micro_Expression"
     write_frames(images / "happiness" / "S03-01-002", "{}.jpg", range(1, 12))
@@ -213,6 +232,7 @@ def write_megc2019(root: Path) -> None:
 CODED_TREES: dict[str, Callable[[Path], None]] = {
     "cas_me_2": write_cas_me_2,
     "cas_me_3": write_cas_me_3,
+    "cas_me_3_c": write_cas_me_3_c,
     "casme2": write_casme2,
     "dfme": write_dfme,
     "four_dme": write_four_dme,

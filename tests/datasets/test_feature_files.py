@@ -29,7 +29,7 @@ def write(path: Path, rows: Any = ROWS) -> Path:
     elif kind == ".parquet":
         parquet.write_table(pa.table({name: rows[:, i] for i, name in enumerate("txy")}), path)
     else:
-        mark = "\t" if kind == ".tsv" else ","
+        mark = {".tsv": "\t", ".txt": "  "}.get(kind, ",")
         header = [] if kind == ".txt" else [mark.join("txy")]
         lines = [mark.join(f"{v:g}" for v in row) for row in np.atleast_2d(rows)]
         path.write_text("\n".join([*header, *lines]) + "\n")

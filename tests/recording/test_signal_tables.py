@@ -79,6 +79,15 @@ def test_a_rate_gives_the_times_of_rows(tmp_path: Path) -> None:
     assert blocks["ecg"].units == ("mV",)
 
 
+def test_a_table_without_a_header_is_told_its_columns(tmp_path: Path) -> None:
+    (tmp_path / "bvp.csv").write_text("0.5\n-0.25\n")
+    blocks, _ = read(tmp_path / "bvp.csv", "bvp", sampling_rate_hz=64, columns=["wave"])
+    assert (blocks["bvp"].values[:, 0].tolist(), blocks["bvp"].channels) == (
+        [0.5, -0.25],
+        ("wave",),
+    )
+
+
 def test_each_source_loses_only_its_own_missing_readings(tmp_path: Path) -> None:
     """Sensors of different rates in one table leave blank cells."""
     rows = ["0,1,,", "0.1,2,7,7", "0.2,nan,,", "0.3,n/a,8,8", "0.4,5,,", "x,6,9,9", "0.6,7,9"]
