@@ -1,0 +1,1 @@
+"""Tests and intervals for one session: permutations, sign flips, detection, several channels."""
