@@ -18,6 +18,7 @@ POOLS = ("mean", "mean_and_deviation")
 """How many rows become one vector."""
 
 _TEXT = (".csv", ".tsv", ".txt", ".gz")
+_NPY = b"\x93NUMPY"
 _KINDS = (*_TEXT, ".npy", ".npz", ".safetensors", ".parquet")
 
 
@@ -131,6 +132,9 @@ def read_feature_table(
 
 def _read_array(path: Path, kind: str, array: str | None) -> Array:
     if kind == ".npy":
+        with path.open("rb") as file:  # NumPy takes anything else for a pickle
+            if file.read(len(_NPY)) != _NPY:
+                raise DatasetError(f"'{path}' holds no NumPy array; make it again.")
         return np.asarray(np.load(path, allow_pickle=False))
     if kind == ".npz":
         with np.load(path, allow_pickle=False) as archive:

@@ -77,7 +77,7 @@ def test_an_array_among_several_must_be_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.npy", b"", "cannot be read"),
+        ("a.npy", b"no array", "holds no NumPy array; make it again"),
         ("a.npz", b"PK no archive", "cannot be read"),
         ("a.safetensors", b"{}", "cannot be read"),
         ("a.parquet", b"PAR1", "cannot be read"),

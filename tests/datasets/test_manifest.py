@@ -209,7 +209,7 @@ def test_ten_thousand_rows_one_of_them_unreadable(tmp_path: Path) -> None:
     assert time.perf_counter() - began_s < 30, "a few seconds on an idle machine"
     assert len(items) == 9999
     assert list(dataset.skipped) == ["row 7002 of manifest.csv"]
-    assert "7000.npy' cannot be read" in dataset.skipped["row 7002 of manifest.csv"]
+    assert "7000.npy' holds no NumPy array" in dataset.skipped["row 7002 of manifest.csv"]
     found = {item.key: item.features["x"] for item in items}
     np.testing.assert_array_equal(found["r99@42s"], vectors[9942])
 
