@@ -85,6 +85,7 @@ def read_numbers(
     with _readable(path) as file:
         named, numbers = _parse(file, columns, path, header)
     cells = np.frombuffer(numbers, np.float64) if numbers else np.zeros(0)
+    cells[~np.isfinite(cells)] = math.nan
     return NumberTable(path, tuple(named), cells.reshape(-1, max(len(named), 1)))
 
 
@@ -169,5 +170,10 @@ def _cells(path: Path, line: str) -> tuple[list[str], str]:
     return [cell.strip() for cell in next(lines, [])], delimiter
 
 
-def _row(cells: Sequence[str], width: int) -> Iterable[float]:
-    return map(number, [*cells[:width], *[""] * (width - len(cells))])
+def _row(cells: list[str], width: int) -> list[float]:
+    try:
+        if len(cells) == width:
+            return [float(cell) for cell in cells]
+    except ValueError:
+        pass
+    return [number(cell) for cell in [*cells[:width], *[""] * (width - len(cells))]]
