@@ -19,6 +19,7 @@ __all__ = [
     "interval_notes",
     "measure",
     "measured",
+    "two_sided_p",
 ]
 
 FEW_SUBJECTS = 10
@@ -78,6 +79,18 @@ def measured(value: float, drawn: Array) -> Measured:
     enough = len(known) > 0 and len(known) >= _DEFINED * len(drawn) and math.isfinite(value)
     low, high = np.percentile(known, [2.5, 97.5]) if enough else (math.nan, math.nan)
     return Measured(value, float(low), float(high))
+
+
+def two_sided_p(difference: Array) -> float:
+    """Return twice the smaller share of the draws (draw,) at or beyond 0, at least 1 / draws.
+
+    Draws in which the difference is not defined are left out; NaN when none is left.
+    """
+    known = difference[np.isfinite(difference)]
+    if not len(known):
+        return math.nan
+    beyond = min((known <= 0).mean(), (known >= 0).mean())
+    return float(np.clip(2 * beyond, 1 / len(known), 1.0))
 
 
 def interval_notes(subjects: int) -> list[str]:

@@ -13,7 +13,19 @@ import numpy as np
 from affectfuse.containers import Array
 from affectfuse.evaluation.base import Pairs
 
-__all__ = ["FAR_BPM", "HIT_BPM", "NEAR_BPM", "Bin", "auroc", "ece", "reliability", "risk_coverage"]
+__all__ = [
+    "BINS",
+    "FAR_BPM",
+    "HIT_BPM",
+    "NEAR_BPM",
+    "Bin",
+    "auroc",
+    "ece",
+    "reliability",
+    "reliability_bins",
+    "risk_coverage",
+    "risk_curve",
+]
 
 HIT_BPM = 3.0
 """An error of at most this is what the confidence is the probability of."""
@@ -21,7 +33,8 @@ HIT_BPM = 3.0
 NEAR_BPM, FAR_BPM = 2.0, 5.0
 """AUROC tells errors above FAR_BPM from errors of at most NEAR_BPM; those between are left out."""
 
-_BINS = 10
+BINS = 10
+"""Bins of equal mass of every ECE and reliability curve."""
 
 
 def auroc(pairs: Pairs, weights: Array) -> float:
@@ -44,7 +57,7 @@ def auroc(pairs: Pairs, weights: Array) -> float:
 def _parts(pairs: Pairs) -> list[Array]:
     """Return the rows of each bin: equal counts, least confident first."""
     order = pairs.by_confidence[::-1]
-    return [part for part in np.array_split(order, _BINS) if len(part)]
+    return [part for part in np.array_split(order, BINS) if len(part)]
 
 
 def _bin(pairs: Pairs, rows: Array, weights: Array) -> tuple[float, float, float]:
@@ -65,7 +78,7 @@ def ece(pairs: Pairs, weights: Array) -> float:
     few independent estimates a perfect confidence has an ECE above 0.
     Reference: Nixon et al. 2019, arXiv:1904.01685.
     """
-    if np.count_nonzero(pairs.covered) < _BINS:
+    if np.count_nonzero(pairs.covered) < BINS:
         return math.nan
     bins = [_bin(pairs, rows, weights) for rows in _parts(pairs)]
     total = sum(mass for mass, _, _ in bins)
@@ -81,7 +94,7 @@ class Bin:
     Attributes:
         rows: how many estimates.
         confidence: their mean confidence.
-        share: of them at most 3 bpm off.
+        share: of them that are right (of a heart rate: at most 3 bpm off).
         low, high: interval of the share.
     """
 
@@ -93,38 +106,60 @@ class Bin:
 
 
 def reliability(pairs: Pairs, draws: Array) -> list[Bin]:
-    """Return the share within 3 bpm by confidence, in ten bins of equal count.
+    """Return the share within 3 bpm by confidence, see `reliability_bins`.
 
     Args:
         pairs: of all recordings.
         draws: (draw, subject) how often each subject was drawn; empty gives no intervals.
     """
-    found = []
-    for rows in _parts(pairs):
-        _, confidence, share = _bin(pairs, rows, np.ones(len(pairs)))
-        hit = (np.abs(pairs.error_bpm[rows]) <= HIT_BPM).astype(float)
-        subjects = pairs.subject_index[rows]
-        count = draws.shape[1]
-        mass = draws @ np.bincount(subjects, minlength=count)
-        hits = draws @ np.bincount(subjects, hit, minlength=count)
+    order = pairs.by_confidence[::-1]
+    hit = np.abs(pairs.error_bpm[order]) <= HIT_BPM
+    return reliability_bins(pairs.confidence[order], hit, pairs.subject_index[order], draws)
+
+
+def reliability_bins(confidence: Array, right: Array, units: Array, draws: Array) -> list[Bin]:
+    """Return how often estimates are right by confidence, in ten bins of equal count.
+
+    Args:
+        confidence: (row,) probability of being right.
+        right: (row,) bool.
+        units: (row,) index of the subject.
+        draws: (draw, subject) how often each subject was drawn; empty gives no intervals.
+    """
+    found, count = [], draws.shape[1]
+    order = np.argsort(confidence, kind="stable")
+    for rows in (part for part in np.array_split(order, BINS) if len(part)):
+        mass = draws @ np.bincount(units[rows], minlength=count)
+        hits = draws @ np.bincount(units[rows], right[rows], minlength=count)
         shares = hits[mass > 0.0] / mass[mass > 0.0]
         low, high = np.percentile(shares, [2.5, 97.5]) if len(shares) else (math.nan, math.nan)
-        found.append(Bin(len(rows), confidence, share, float(low), float(high)))
+        share = float(right[rows].mean())
+        found.append(Bin(len(rows), float(confidence[rows].mean()), share, float(low), float(high)))
     return found
 
 
 def risk_coverage(pairs: Pairs, points: int = 200) -> tuple[Array, Array]:
-    """Return coverage and MAE of the most confident estimates, from few to all (point,).
+    """Return coverage and MAE of the most confident estimates, see `risk_curve`.
 
-    Coverage is of all rows that count, so the curve ends where estimates end. Estimates of equal
-    confidence enter together.
+    Coverage is of all rows that count, so the curve ends where estimates end.
     """
     order = pairs.by_confidence
-    if not len(order):
+    error = np.abs(pairs.error_bpm[order])
+    coverage, risk = risk_curve(pairs.confidence[order], error, points)
+    return coverage * len(order) / max(len(pairs), 1), risk
+
+
+def risk_curve(confidence: Array, loss: Array, points: int = 200) -> tuple[Array, Array]:
+    """Return coverage and mean loss of the most confident rows, from few to all (point,).
+
+    Rows of equal confidence enter together.
+    """
+    if not len(loss):
         return np.zeros(0), np.zeros(0)
-    score = pairs.confidence[order]
+    order = np.argsort(-confidence, kind="stable")
+    score = confidence[order]
     ends = np.append(np.flatnonzero(np.diff(score) != 0.0), len(order) - 1)
     if len(ends) > points:
         ends = ends[np.unique(np.linspace(0, len(ends) - 1, points).round().astype(int))]
-    running = np.cumsum(np.abs(pairs.error_bpm[order])) / np.arange(1, len(order) + 1)
-    return (ends + 1) / len(pairs), running[ends]
+    running = np.cumsum(loss[order]) / np.arange(1, len(order) + 1)
+    return (ends + 1) / len(order), running[ends]

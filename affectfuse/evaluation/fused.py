@@ -85,6 +85,11 @@ class FusedPredictions:
             start += len(other.classes)
         return slice(start, start + len(target.classes))
 
+    def labelled(self, target: Target) -> Array:
+        """Return at which rows a target, or any of its labels or scales, is labelled, (row,)."""
+        truth = self.labels[target.name]
+        return np.asarray(truth >= 0 if target.kind == "classes" else np.isfinite(truth).any(1))
+
     def take(self, rows: Array) -> FusedPredictions:
         """Return some rows, given by a mask or by indices."""
         by_seed = {"estimates", "chosen", "subsets", "sets", "half_widths"}

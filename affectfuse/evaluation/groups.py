@@ -10,7 +10,7 @@ import numpy as np
 from affectfuse.containers import Array
 from affectfuse.datasets.base import DatasetItem
 
-__all__ = ["Group", "split_by_attributes"]
+__all__ = ["Group", "split_by_attributes", "split_by_facts"]
 
 _MOST_VALUES = 12
 _RANGES = 4
@@ -26,17 +26,25 @@ class Group:
 
 
 def split_by_attributes(items: Sequence[DatasetItem]) -> list[Group]:
-    """Return the groups of each attribute that takes at least two values.
+    """Return the groups of each attribute that takes at least two values, see `split_by_facts`."""
+    names = dict.fromkeys(name for item in items for name in item.attributes)
+    return split_by_facts(
+        {
+            name: {item.key: item.attributes[name] for item in items if name in item.attributes}
+            for name in names
+        }
+    )
+
+
+def split_by_facts(facts: Mapping[str, Mapping[str, str]]) -> list[Group]:
+    """Return the groups of each fact, given by recording's key, that takes at least two values.
 
     A number with more than twelve different values is cut into four ranges of about equally many
     recordings; a word with so many is left out, since it names recordings and no condition.
     """
-    names = dict.fromkeys(name for item in items for name in item.attributes)
     groups = []
-    for name in names:
-        values = {item.key: item.attributes[name] for item in items if name in item.attributes}
-        if len(set(values.values())) > _MOST_VALUES:
-            values = _ranges(values)
+    for name, known in facts.items():
+        values = _ranges(known) if len(set(known.values())) > _MOST_VALUES else known
         if len(set(values.values())) < 2:
             continue
         for value in sorted(set(values.values()), key=_order):

@@ -14,7 +14,7 @@ from affectfuse.containers import Array
 from affectfuse.datasets.splits import grouped_k_fold
 from affectfuse.evaluation.confusion import confusion_matrix, scores
 
-__all__ = ["Probe", "probe_nuisance"]
+__all__ = ["Probe", "class_unseen", "probe_nuisance", "value_unseen"]
 
 _FOLDS = 5
 _RIDGE = 0.1
@@ -57,28 +57,73 @@ def probe_nuisance(arrays: Array, labels: Array, subjects: Array, databases: Arr
 
 
 def _told(features: Array, truth: Array, subjects: Array) -> float:
-    folds = min(_FOLDS, len(np.unique(subjects)))
-    if folds < 2:
-        return float("nan")
     classes = int(truth.max()) + 1
-    predicted = np.full(len(truth), -1)
-    for split in grouped_k_fold(subjects.tolist(), folds, 0.0, 0):
+    said = class_unseen(features, truth, subjects, classes)
+    if np.isnan(said).any():
+        return float("nan")
+    return float(scores(confusion_matrix(truth, said.argmax(1), classes))["uar"])
+
+
+def class_unseen(features: Array, truth: Array, subjects: Array, classes: int) -> Array:
+    """Return what a class-weighted ridge classifier says of subjects it has not seen, (row, class).
+
+    Args:
+        features: (row, feature).
+        truth: (row,) class indices.
+        subjects: (row,).
+        classes: how many; of each a score, the highest being the one told.
+    """
+
+    def fit(known: Array, labels: Array) -> Callable[[Array], Array]:
+        counts = np.bincount(labels, minlength=classes)
+        weights = len(labels) / (classes * counts[labels])
+        return _ridge(known, np.eye(classes)[labels] - 1.0 / classes, weights)
+
+    return _by_fold(features, truth, subjects, fit, classes)
+
+
+def value_unseen(features: Array, truth: Array, subjects: Array) -> Array:
+    """Return what a ridge regression says of subjects it has not seen, (row, 1).
+
+    Args:
+        features: (row, feature).
+        truth: (row,) values.
+        subjects: (row,).
+    """
+
+    def fit(known: Array, values: Array) -> Callable[[Array], Array]:
+        mean = float(values.mean())
+        told = _ridge(known, (values - mean)[:, None], np.ones(len(values)))
+        return lambda asked: told(asked) + mean
+
+    return _by_fold(features, truth, subjects, fit, 1)
+
+
+def _by_fold(
+    features: Array,
+    truth: Array,
+    subjects: Array,
+    fit: Callable[[Array, Array], Callable[[Array], Array]],
+    outputs: int,
+) -> Array:
+    """Return what each subject's rows are told by a fit to others, NaN with one subject."""
+    found = np.full((len(truth), outputs), np.nan)
+    folds = min(_FOLDS, len(np.unique(subjects)))
+    for split in grouped_k_fold(subjects.tolist(), folds, 0.0, 0) if folds > 1 else ():
         test = np.isin(subjects, split.test)
-        predicted[test] = _ridge(features[~test], truth[~test], classes)(features[test])
-    return float(scores(confusion_matrix(truth, predicted, classes))["uar"])
+        found[test] = fit(features[~test], truth[~test])(features[test])
+    return found
 
 
-def _ridge(features: Array, truth: Array, classes: int) -> Callable[[Array], Array]:
-    """Return a class-weighted ridge classifier, solved in the space of the samples."""
+def _ridge(features: Array, targets: Array, weights: Array) -> Callable[[Array], Array]:
+    """Return a weighted ridge fit to targets (row, output), in the smaller of its two spaces."""
+    rows, width = features.shape
     centre, scale = features.mean(0), features.std(0) + 1e-9
-    known = (features - centre) / scale / np.sqrt(features.shape[1])
-    counts = np.bincount(truth, minlength=classes)
-    weights = len(truth) / (classes * counts[truth])
-    targets = np.eye(classes)[truth] - 1.0 / classes
-    dual = np.linalg.solve(known @ known.T + _RIDGE * np.diag(1.0 / weights), targets)
-
-    def predict(asked: Array) -> Array:
-        near = (asked - centre) / scale / np.sqrt(features.shape[1])
-        return np.asarray((near @ known.T @ dual).argmax(1))
-
-    return predict
+    known = (features - centre) / scale / np.sqrt(width)
+    if width < rows:
+        weighted = known * weights[:, None]
+        inner = known.T @ weighted + _RIDGE * np.eye(width)
+        slope = np.linalg.solve(inner, weighted.T @ targets)
+    else:
+        slope = known.T @ np.linalg.solve(known @ known.T + _RIDGE * np.diag(1 / weights), targets)
+    return lambda asked: np.asarray((asked - centre) / scale / np.sqrt(width) @ slope)

@@ -9,7 +9,7 @@ import numpy as np
 
 from affectfuse.containers import Array
 from affectfuse.errors import DatasetError
-from affectfuse.evaluation.bootstrap import Measured, draw_weights, measured
+from affectfuse.evaluation.bootstrap import Measured, draw_weights, measured, two_sided_p
 from affectfuse.evaluation.confusion import class_scores, confusion_matrix, scores
 
 __all__ = [
@@ -152,7 +152,7 @@ class Difference:
 
     Attributes:
         uf1: first minus second, the means over seeds, with its interval.
-        p_value: two-sided; twice the smaller share of draws at or beyond 0, at least 1 / draws.
+        p_value: two-sided, see `two_sided_p`.
     """
 
     uf1: Measured
@@ -177,9 +177,7 @@ def compare(one: Predictions, other: Predictions, draws: int, seed: int) -> Diff
     found = [scores(part.sum(1))["uf1"].mean() for part in (first, second)]
     drawn = [scores(_drawn(part, weights))["uf1"].mean(0) for part in (first, second)]
     difference = drawn[0] - drawn[1]
-    beyond = min((difference <= 0).mean(), (difference >= 0).mean()) if len(difference) else np.nan
-    p_value = float(np.clip(2 * beyond, 1 / max(len(difference), 1), 1.0))
-    return Difference(measured(float(found[0] - found[1]), difference), p_value)
+    return Difference(measured(float(found[0] - found[1]), difference), two_sided_p(difference))
 
 
 def chance_uf1(labels: Array, classes: int, draws: int, seed: int) -> Array:
