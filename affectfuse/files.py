@@ -21,7 +21,7 @@ def write_whole(path: Path, content: bytes) -> None:
         OutputError: when the file cannot be written.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(path.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -34,6 +34,12 @@ def write_whole(path: Path, content: bytes) -> None:
         raise OutputError(
             f"cannot write {path}: {error.strerror}. Choose a folder you may write to."
         ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        _make_folder(folder.parent)  # Path.mkdir would leave parents open to all
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def file_sha256(path: Path) -> str:

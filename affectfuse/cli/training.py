@@ -29,6 +29,7 @@ def train(
     from affectfuse.config import load_recipe
     from affectfuse.progress import StepProgress
     from affectfuse.reports.writing import check_writable
+    from affectfuse.training.fitting import first_process
     from affectfuse.training.pulse import train_pulse
     from affectfuse.training.spotter import train_spotter
     from affectfuse.training.train import train as train_fused
@@ -43,8 +44,9 @@ def train(
             result = train_spotter(node, out, progress.step)
         else:
             result = train_fused(node, out, progress.step)
-    typer.echo(result.table())
-    typer.echo(f"{result.checkpoint}")
+    if first_process():
+        typer.echo(result.table())
+        typer.echo(f"{result.checkpoint}")
 
 
 @app.command()

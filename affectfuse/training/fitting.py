@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
-import math
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as lightning
 import torch
 from lightning_fabric.utilities.exceptions import MisconfigurationException
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Callback, EarlyStopping
-from torch import Tensor
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from affectfuse.datasets.base import Progress
 from affectfuse.errors import ConfigError
+from affectfuse.training.callbacks import (
+    BestWeights,
+    EpochLog,
+    EpochProgress,
+    TrainingState,
+    WholeFiles,
+)
 
-__all__ = ["BestWeights", "EpochLog", "EpochProgress", "deterministic", "fit", "torch_threads"]
+__all__ = ["EpochLog", "deterministic", "first_process", "fit", "torch_threads"]
 
 
 @contextmanager
@@ -49,6 +55,10 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", "The number of training batches")
             # A graphics card that the recipe does not ask for is left to others.
             warnings.filterwarnings("ignore", "GPU available but not used")
+            # Frozen encoders are in evaluation mode, and stay so.
+            warnings.filterwarnings("ignore", "Found .* module.s. in eval mode")
+            # What the recipe asks for is done, or refused: nothing else in its place.
+            warnings.filterwarnings("error", ".*AMP with fp16 is not supported on CPU")
             # Lightning 2.6 asks torch 2.13 for a tree's leaves in the old way.
             warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
             yield
@@ -67,76 +77,10 @@ def torch_threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class EpochProgress(Callback):
-    """Tells how many epochs are done."""
-
-    def __init__(self, progress: Progress, what: str) -> None:
-        self._progress = progress
-        self._what = what
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        self._progress(self._what, trainer.current_epoch + 1, trainer.max_epochs or 0)
-
-    def on_train_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        total = trainer.max_epochs or 0  # stopped early is finished too
-        self._progress(self._what, total, total)
-
-
-class EpochLog(Callback):
-    """Collects, one row an epoch, the mean training loss and what was logged in validation.
-
-    The training loss is taken from the steps, not logged in them: that costs a quarter of a step.
-    """
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
-        self._losses: list[Tensor] = []
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self._losses.append(outputs["loss"])
-
-    def on_train_epoch_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        train_loss = float(torch.stack(self._losses).mean())
-        self._losses.clear()
-        if not math.isfinite(train_loss):
-            raise ConfigError(
-                f"training diverged in epoch {trainer.current_epoch}: the loss is {train_loss}. "
-                "Lower learning_rate in the recipe."
-            )
-        logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
-        self.rows.append({"epoch": trainer.current_epoch, "train_loss": train_loss, **logged})
-
-    def csv(self) -> str:
-        """Return the rows as CSV text, an undefined metric as NaN."""
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns, restval="NaN", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(
-            {n: "NaN" if math.isnan(v) else f"{v:.6g}" for n, v in row.items()} for row in self.rows
-        )
-        return text.getvalue()
-
-
-class BestWeights(Callback):
-    """Keeps the weights of the epoch with the lowest metric and puts them back at the end."""
-
-    def __init__(self, monitor: str) -> None:
-        self._monitor = monitor
-        self._best = math.inf
-        self._weights: dict[str, Tensor] | None = None
-
-    def on_validation_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        value = float(trainer.callback_metrics[self._monitor])
-        if value < self._best:
-            self._best = value
-            self._weights = {name: w.detach().clone() for name, w in module.state_dict().items()}
-
-    def on_fit_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        if self._weights is not None:
-            module.load_state_dict(self._weights)
+def first_process() -> bool:
+    """Return whether this process is the only one that trains, or the first of several."""
+    rank: int = getattr(rank_zero_only, "rank", 0)
+    return rank == 0
 
 
 def fit(
@@ -145,9 +89,16 @@ def fit(
     *,
     max_epochs: int,
     patience: int | None = None,
+    accumulate: int = 1,
+    gradient_clip: float | None = None,
     accelerator: str = "cpu",
     precision: str = "32-true",
+    devices: int = 1,
+    nodes: int = 1,
+    strategy: str = "auto",
     threads: int | None = None,
+    state: Path | None = None,
+    logs: Path | None = None,
     what: str = "training",
     progress: Progress | None = None,
 ) -> EpochLog:
@@ -159,14 +110,22 @@ def fit(
         max_epochs: at most so many passes.
         patience: stop after so many epochs without a lower 'val_loss', and take the weights of the
             best one; None trains to the end.
+        accumulate: batches a step of the optimiser.
+        gradient_clip: largest norm of a step's gradient; None: any.
         accelerator: Lightning's: 'cpu', 'gpu' or 'auto'.
         precision: Lightning's: '32-true', 'bf16-mixed' or '16-mixed'.
+        devices: to train on at once, on each of the `nodes`.
+        nodes: machines.
+        strategy: Lightning's: 'auto', 'ddp', 'ddp_find_unused_parameters_true'.
         threads: of torch on the CPU; None leaves them.
+        state: file for the state of the training. Where it is there already, training goes on from
+            it: give the same module, data and seed as then. At the end it holds the outcome.
+        logs: folder for TensorBoard's event files; None: none.
         what: named in the progress.
         progress: told of each epoch.
 
     Raises:
-        ConfigError: when the accelerator is not there, or the loss is no longer finite.
+        ConfigError: when the hardware is not there, or the loss is no longer finite.
     """
     log = EpochLog()
     callbacks: list[Callback] = [log]
@@ -174,30 +133,54 @@ def fit(
         callbacks.append(EpochProgress(progress, what))
     if patience is not None:
         callbacks += [BestWeights("val_loss"), EarlyStopping("val_loss", patience=patience)]
+    keeping = TrainingState(state) if state else None
+    finished = keeping.found(module, log) if keeping else None
+    if finished:
+        module.eval()
+        return log
     with _quiet(), torch_threads(threads):
         try:
             trainer = lightning.Trainer(
                 max_epochs=max_epochs,
+                accumulate_grad_batches=accumulate,
+                gradient_clip_val=gradient_clip,
                 accelerator=accelerator,
                 precision=precision,  # type: ignore[arg-type]  # a str; Lightning checks it
-                devices=1,
-                callbacks=callbacks,
-                logger=False,
-                enable_checkpointing=False,
+                devices=devices,
+                num_nodes=nodes,
+                strategy=strategy,
+                callbacks=[*callbacks, keeping] if keeping else callbacks,
+                plugins=[WholeFiles()],
+                logger=_tensorboard(logs) if logs else False,
+                enable_checkpointing=keeping is not None,
                 enable_progress_bar=False,
                 enable_model_summary=False,
                 num_sanity_val_steps=0,
                 limit_val_batches=None if patience is not None else 0,
+                use_distributed_sampler=False,
             )
-        except (MisconfigurationException, ValueError) as error:
+        except (MisconfigurationException, ValueError, UserWarning) as error:
             reason = " ".join(str(error).split())
             raise ConfigError(
-                f"accelerator '{accelerator}', precision '{precision}': {reason} Use cpu or auto, "
-                "and 32-true."
+                f"accelerator '{accelerator}', precision '{precision}', devices {devices}, "
+                f"strategy '{strategy}': {reason} Use cpu or auto, 32-true, 1 and auto."
             ) from error
+        resumed = state if finished is not None else None
         if isinstance(data, lightning.LightningDataModule):
-            trainer.fit(module, datamodule=data)
+            trainer.fit(module, datamodule=data, ckpt_path=resumed)
         else:
-            trainer.fit(module, train_dataloaders=data)
-    module.to("cpu").eval()
+            trainer.fit(module, train_dataloaders=data, ckpt_path=resumed)
+        module.to("cpu").eval()
+        if keeping:
+            keeping.finish(trainer)
     return log
+
+
+def _tensorboard(folder: Path) -> Logger:
+    try:
+        return TensorBoardLogger(folder.parent, folder.name, version="")
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "TensorBoard is not installed: pip install 'affectfuse[tensorboard]', or set "
+            "training.tensorboard=false."
+        ) from error

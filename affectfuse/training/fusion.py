@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from affectfuse.checkpoint import build_model
 from affectfuse.containers import Target
 from affectfuse.datasets.base import Progress
 from affectfuse.datasets.splits import Split, check_classes, grouped_k_fold
-from affectfuse.errors import DatasetError
+from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.evaluation.target_metrics import target_metrics
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.calibration import Calibration
@@ -25,7 +26,9 @@ from affectfuse.training.calibration import fit_calibration
 from affectfuse.training.data import SampleData, as_batch
 from affectfuse.training.evaluation import metrics_table, predict
 from affectfuse.training.fitting import EpochLog, fit
+from affectfuse.training.learning_rate import LOWEST_RATE, find_learning_rate
 from affectfuse.training.module import AffectModule, TrainingSettings
+from affectfuse.training.pretrained import PretrainedEncoders
 from affectfuse.training.samples import SampleTable
 from affectfuse.training.targets import output_statistics
 
@@ -44,6 +47,7 @@ class Fitted:
         best_single: the modality that by itself was best there at the main target (AUROC, or CCC of
             scales); '' when nothing was held out.
         epochs: how many the model was trained for.
+        learning_rate: as the recipe says, or as it was found.
         metrics: see `metrics_table`.
         samples: labelled samples by side of the split.
         log: what was logged in training, by epoch.
@@ -54,6 +58,7 @@ class Fitted:
     calibration: Calibration
     best_single: str
     epochs: int
+    learning_rate: float
     metrics: list[dict[str, Any]]
     samples: Mapping[str, int]
     log: EpochLog
@@ -61,12 +66,16 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FusionPlan:
-    """What is trained: everything but the samples, the subjects and the seed."""
+    """What is trained: everything but the samples, the subjects and the seed.
+
+    `encoders`, if any, is what the modalities' encoders begin with.
+    """
 
     modalities: Mapping[str, Modality]
     fusion: Mapping[str, Any]
     targets: tuple[Target, ...]
     settings: TrainingSettings
+    encoders: PretrainedEncoders | None = None
 
 
 def fit_fusion(
@@ -75,6 +84,8 @@ def fit_fusion(
     plan: FusionPlan,
     seed: int,
     progress: Progress | None = None,
+    state: Path | None = None,
+    logs: Path | None = None,
 ) -> Fitted:
     """Build, train, calibrate and measure a fused model.
 
@@ -83,8 +94,20 @@ def fit_fusion(
     the folds say of the subjects that each left out calibrates. With neither it makes all epochs,
     and nothing is calibrated.
 
+    Args:
+        table: of all subjects.
+        split: who is on which side.
+        plan: what is trained.
+        seed: of the weights, the order of the samples and the inner folds.
+        progress: told of each epoch.
+        state: folder for the state of the training, by which it goes on where it was ended: give
+            the same samples, split, plan and seed as then, in the same state of torch's random
+            numbers. None: nothing is kept.
+        logs: folder for TensorBoard's event files, should the plan ask for them.
+
     Raises:
         DatasetError: when a class has no training sample, or validation or test subjects have none.
+        ConfigError: when pretrained encoders do not fit, or have seen held-out subjects.
     """
     outputs, settings = Outputs(plan.targets), plan.settings
     sides = {side: table.of_subjects(who) for side, who in split.as_dict().items()}
@@ -94,11 +117,14 @@ def fit_fusion(
                 f"the {side} subjects ({', '.join(subjects)}) have no labelled sample: choose "
                 "others, or look at which recordings were skipped."
             )
+    if plan.encoders:
+        plan.encoders.check_unseen(split)
+    run = _Run(table, plan, seed, progress, state, logs)
     held_out, said, max_epochs = sides["validation"], None, settings.max_epochs
     if settings.inner_folds:
-        held_out, said, max_epochs = _inner_folds(table, split, plan, seed, progress)
+        held_out, said, max_epochs = _inner_folds(run, split)
         split = Split(tuple(sorted({*split.train, *split.validation})), (), split.test)
-    model, log = _train(table, split, plan, max_epochs, seed, progress)
+    model, log, learning_rate = run.train(split, max_epochs, "model")
     if said is None:
         said = predict(model, held_out)
     calibration = fit_calibration(
@@ -110,23 +136,63 @@ def fit_fusion(
         calibration,
         _best_single(said, held_out, outputs),
         len(log.rows),
+        learning_rate,
         metrics_table(model, outputs, sides["test"], calibration),
         {side: len(table.of_subjects(who)) for side, who in split.as_dict().items()},
         log,
     )
 
 
-def _train(
-    table: SampleTable,
-    split: Split,
-    plan: FusionPlan,
-    max_epochs: int,
-    seed: int,
-    progress: Progress | None,
-) -> tuple[FusionModel, EpochLog]:
-    outputs, settings = Outputs(plan.targets), plan.settings
-    data = SampleData(table, split, settings.batch_size, seed)
-    train = data.sides["train"]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """One or more trainings on a table of samples."""
+
+    table: SampleTable
+    plan: FusionPlan
+    seed: int
+    progress: Progress | None
+    state: Path | None
+    logs: Path | None
+
+    def train(
+        self, split: Split, max_epochs: int, name: str
+    ) -> tuple[FusionModel, EpochLog, float]:
+        """Return a trained model, what was logged, and the learning rate."""
+        plan, settings = self.plan, self.plan.settings
+        data = SampleData(self.table, split, settings.batch_size, self.seed)
+        model = _untrained(data.sides["train"], plan)
+        if settings.freeze_encoders:
+            _freeze(model, plan)
+            data.embed(model)
+        outputs = Outputs(plan.targets)
+        if settings.learning_rate is None:
+            slow = AffectModule(model, outputs, replace(settings, learning_rate=LOWEST_RATE))
+            rate = find_learning_rate(slow, data.train_dataloader())
+            settings = replace(settings, learning_rate=rate)
+        assert settings.learning_rate is not None
+        log = fit(
+            AffectModule(model, outputs, settings),
+            data,
+            max_epochs=max_epochs,
+            patience=settings.patience if split.validation else None,
+            accumulate=settings.accumulate,
+            gradient_clip=settings.gradient_clip,
+            accelerator=settings.accelerator,
+            precision=settings.precision,
+            devices=settings.devices,
+            nodes=settings.nodes,
+            strategy=settings.strategy,
+            threads=settings.threads,
+            state=self.state / f"{name}.ckpt" if self.state else None,
+            logs=self.logs / name if self.logs and settings.tensorboard else None,
+            what="training the fused model",
+            progress=self.progress,
+        )
+        return model, log, settings.learning_rate
+
+
+def _untrained(train: SampleTable, plan: FusionPlan) -> FusionModel:
+    """Return a model that knows the samples' scale and the prior, and trained encoders if any."""
     for target in plan.targets:
         if target.kind == "classes":
             found = train.labels[target.name]
@@ -134,34 +200,42 @@ def _train(
             check_classes(
                 dict(zip(target.classes, counts, strict=True)), f"samples of '{target.name}'"
             )
-    prior_logits, mean, scale = output_statistics(train.labels, outputs)
+    prior_logits, mean, scale = output_statistics(train.labels, Outputs(plan.targets))
     model = build_model(plan.modalities, plan.fusion, prior_logits.tolist())
     model.output_mean.copy_(mean)
     model.output_scale.copy_(scale)
     rows = as_batch(train)
     model.fit_standardisation(rows["samples"], rows["present"])
-    log = fit(
-        AffectModule(model, outputs, settings, seed),
-        data,
-        max_epochs=max_epochs,
-        patience=settings.patience if split.validation else None,
-        accelerator=settings.accelerator,
-        threads=1,  # small matrices: more threads wait for each other, and round differently
-        what="training the fused model",
-        progress=progress,
-    )
-    return model, log
+    if plan.encoders:
+        plan.encoders.load(model)
+    return model
 
 
-def _inner_folds(
-    table: SampleTable, split: Split, plan: FusionPlan, seed: int, progress: Progress | None
-) -> tuple[SampleTable, FusionOutput, int]:
+def _freeze(model: FusionModel, plan: FusionPlan) -> None:
+    """Leave the encoders as they are, which must have learnt something.
+
+    Raises:
+        ConfigError: naming one that has not.
+    """
+    learnt = plan.encoders.weights if plan.encoders else {}
+    for name, encoder in model.encoders.items():
+        if name not in learnt and any(True for _ in encoder.parameters()):
+            raise ConfigError(
+                f"freeze_encoders: the encoder of '{name}' has learnt nothing yet: name a "
+                "checkpoint that holds it, training.encoders_from=FILE."
+            )
+        encoder.eval().requires_grad_(False)
+
+
+def _inner_folds(run: _Run, split: Split) -> tuple[SampleTable, FusionOutput, int]:
     """Return the training rows, what models that did not see their subject say, and the epochs."""
+    table, settings = run.table, run.plan.settings
     subjects = (*split.train, *split.validation)
     rows, parts, best = [], [], []
-    for inner in grouped_k_fold(subjects, plan.settings.inner_folds, 0.0, seed):
+    folds = grouped_k_fold(subjects, settings.inner_folds, 0.0, run.seed)
+    for number, inner in enumerate(folds, start=1):
         fold = Split(inner.train, inner.test, ())
-        model, log = _train(table, fold, plan, plan.settings.max_epochs, seed, progress)
+        model, log, _ = run.train(fold, settings.max_epochs, f"inner fold {number}")
         best.append(1 + int(np.argmin([row["val_loss"] for row in log.rows])))
         rows.append(np.flatnonzero(np.isin(table.subjects, inner.test)))
         parts.append(predict(model, table.take(rows[-1])))

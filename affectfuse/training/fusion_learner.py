@@ -20,12 +20,15 @@ from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, subset_name
 from affectfuse.fusion.calibration import prediction_set
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
+from affectfuse.training.callbacks import EpochLog
 from affectfuse.training.data import SampleData
 from affectfuse.training.evaluation import estimates, predict
 from affectfuse.training.fitting import deterministic, fit
 from affectfuse.training.folds import Examples, Learner
 from affectfuse.training.fusion import Fitted, FusionPlan, fit_fusion
+from affectfuse.training.learning_rate import find_learning_rate
 from affectfuse.training.module import AffectModule
+from affectfuse.training.pretrained import PretrainedEncoders
 from affectfuse.training.samples import SampleTable
 from affectfuse.training.targets import loss
 
@@ -70,6 +73,7 @@ class FusionLearner(Learner):
             "modalities": {name: dict(config) for name, config in self.configs.items()},
             "fusion": dict(plan.fusion),
             "settings": asdict(plan.settings),
+            "encoders": plan.encoders.sha256 if plan.encoders else None,
             "code": _code(plan),
         }
         object.__setattr__(self, "facts", facts)
@@ -144,7 +148,10 @@ def _untrained(plan: FusionPlan) -> FusionModel:
 def _code(plan: FusionPlan) -> str:
     """Return a digest of the code that learns: the model's and the training's."""
     model = _untrained(plan)
-    code: list[Any] = [FusionLearner, AffectModule, SampleData, fit, fit_fusion, loss]
+    code: list[Any] = [
+        FusionLearner, AffectModule, SampleData, EpochLog, find_learning_rate, fit, fit_fusion,
+        loss, PretrainedEncoders,
+    ]  # fmt: skip
     files = {inspect.getfile(part) for part in [*code, *map(type, model.modules())]}
     own = {name for name in files if "torch/nn" not in name.replace("\\", "/")}
     found = hashlib.sha256()

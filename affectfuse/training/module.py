@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytorch_lightning as lightning
@@ -9,12 +10,13 @@ import torch
 from torch import Tensor
 
 from affectfuse.evaluation.target_metrics import target_metrics
+from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.data import Batch
 from affectfuse.training.targets import loss
 
-__all__ = ["AffectModule", "TrainingSettings"]
+__all__ = ["AffectModule", "TrainingSettings", "drop_modalities"]
 
 _SHOWN = ("uar", "uf1", "auroc", "ccc")
 
@@ -26,8 +28,9 @@ class TrainingSettings:
     Attributes:
         max_epochs: at most so many passes.
         patience: epochs without a better validation loss before training stops.
-        batch_size: samples a step.
-        learning_rate: of AdamW.
+        batch_size: samples a batch, of all devices together.
+        accumulate: batches a step of the optimiser.
+        learning_rate: of AdamW; None: found by a range test, see `find_learning_rate`.
         weight_decay: of AdamW.
         modality_dropout: probability that a present modality is hidden from one sample in
             training; one is always left.
@@ -37,20 +40,43 @@ class TrainingSettings:
             thresholds; 2 or more: as many folds inside the training subjects do, each subject by a
             model that has not seen it, and the model then learns from all of them.
         coverage: of the conformal prediction sets, in (0, 1).
+        encoders_from: a checkpoint of affectfuse; the encoders of its modalities, and what
+            standardises their samples, begin with its weights. None: all encoders begin anew.
+        freeze_encoders: leave the encoders as they are: embeddings are computed once, and the head
+            alone learns. False: encoders and head learn together.
+        gradient_clip: largest norm of a step's gradient; None: any.
+        precision: Lightning's: '32-true', 'bf16-mixed' or '16-mixed'.
+        compile: compile the model with torch.compile: worth it for large encoders.
         accelerator: Lightning's: 'cpu', 'gpu' or 'auto'.
+        devices: to train on at once, on each of the `nodes`; each takes its share of every batch.
+        nodes: machines, each of which runs the same command.
+        strategy: Lightning's: 'auto', 'ddp', 'ddp_find_unused_parameters_true'.
+        threads: of torch on the CPU; more round differently.
+        tensorboard: also write TensorBoard's event files.
     """
 
     max_epochs: int
     patience: int
     batch_size: int
-    learning_rate: float
+    accumulate: int
+    learning_rate: float | None
     weight_decay: float
     modality_dropout: float
     modality_loss: float
     class_weights: bool
     inner_folds: int
     coverage: float
+    encoders_from: str | None
+    freeze_encoders: bool
+    gradient_clip: float | None
+    precision: str
+    compile: bool
     accelerator: str
+    devices: int
+    nodes: int
+    strategy: str
+    threads: int
+    tensorboard: bool
 
     def __post_init__(self) -> None:
         if not 0 <= self.modality_dropout < 1:
@@ -61,9 +87,15 @@ class TrainingSettings:
             raise ValueError(f"inner_folds is {self.inner_folds}; it must be 0, or 2 or more.")
         if not 0 < self.coverage < 1:
             raise ValueError(f"coverage is {self.coverage}; it must be above 0 and below 1.")
-        for name in ("max_epochs", "patience", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        for name in ("max_epochs", "patience", "batch_size", "accumulate", "devices", "nodes",
+                     "threads"):  # fmt: skip
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} is {value}; it must be a whole number, 1 or more.")
+        for name in ("learning_rate", "gradient_clip"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value}; it must be above 0, or null.")
 
 
 class AffectModule(lightning.LightningModule):
@@ -75,27 +107,33 @@ class AffectModule(lightning.LightningModule):
     Args:
         model: in place.
         outputs: what it predicts.
-        settings: see there.
-        seed: of the modality dropout, which differs by epoch.
+        settings: see there; a learning rate is given.
     """
 
-    def __init__(
-        self, model: FusionModel, outputs: Outputs, settings: TrainingSettings, seed: int
-    ) -> None:
+    def __init__(self, model: FusionModel, outputs: Outputs, settings: TrainingSettings) -> None:
         super().__init__()
         self.model = model
         self.outputs = outputs
         self.settings = settings
-        self._seed = seed
-        self._generator = torch.Generator()
         self._validated: list[tuple[Tensor, dict[str, Tensor]]] = []
+        self._whole: Callable[..., FusionOutput] = model.forward
+        self._head: Callable[..., FusionOutput] = model.fuse
 
-    def on_train_epoch_start(self) -> None:
-        self._generator.manual_seed(self._seed * 1_000_003 + self.current_epoch)
+    def setup(self, stage: str) -> None:
+        if self.settings.compile:
+            self._whole = torch.compile(self.model.forward)
+            self._head = torch.compile(self.model.fuse)
+
+    def _output(self, batch: Batch, present: dict[str, Tensor]) -> FusionOutput:
+        if "embeddings" in batch:
+            return self._head(batch["embeddings"], present, batch["quality"])
+        return self._whole(batch["samples"], present, batch["quality"])
 
     def training_step(self, batch: Batch, batch_index: int) -> Tensor:
-        present = self.drop_modalities(batch["present"])
-        output = self.model(batch["samples"], present, batch["quality"])
+        present = batch["present"]
+        if self.settings.modality_dropout:
+            present = drop_modalities(present, batch["draws"], self.settings.modality_dropout)
+        output = self._output(batch, present)
         labels: dict[str, Tensor] = batch["labels"]
         own = output.modality_logits
         pooled = {name: torch.cat([found] * len(own)) for name, found in labels.items()}
@@ -103,24 +141,11 @@ class AffectModule(lightning.LightningModule):
         modality_loss = self._loss(torch.cat(list(own.values())), pooled, rows)
         return self._loss(output.logits, labels) + self.settings.modality_loss * modality_loss
 
-    def drop_modalities(self, present: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Hide present modalities at random; a sample that had some keeps at least one."""
-        rate = self.settings.modality_dropout
-        if rate == 0:
-            return present
-        names = sorted(present)
-        before = torch.stack([present[name] for name in names], 1)
-        drawn = torch.rand(before.shape, generator=self._generator).to(before.device)
-        # The largest draw among the present ones always stays.
-        best = torch.where(before, drawn, -1.0).argmax(1, keepdim=True)
-        kept = before & (drawn >= rate).scatter(1, best, True)
-        return {name: kept[:, index] for index, name in enumerate(names)}
-
     def _loss(
         self, logits: Tensor, labels: dict[str, Tensor], rows: Tensor | None = None
     ) -> Tensor:
         return loss(
-            logits,
+            logits.float(),
             labels,
             self.outputs,
             self.model.prior_logits,
@@ -130,8 +155,8 @@ class AffectModule(lightning.LightningModule):
         )
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        output = self.model(batch["samples"], batch["present"], batch["quality"])
-        self._validated.append((output.logits, batch["labels"]))
+        output = self._output(batch, batch["present"])
+        self._validated.append((output.logits.float(), batch["labels"]))
 
     def on_validation_epoch_end(self) -> None:
         logits = torch.cat([part for part, _ in self._validated])
@@ -140,18 +165,43 @@ class AffectModule(lightning.LightningModule):
             for name in self._validated[0][1]
         }
         self._validated.clear()
-        self.log("val_loss", self._loss(logits, labels))
+        self._log("val_loss", self._loss(logits, labels))
         values = self.outputs.activate(logits).cpu().numpy()
         for target in self.outputs.targets:
             truth, part = labels[target.name].cpu().numpy(), self.outputs.of(target)
             for name, value in target_metrics(target, truth, values[:, part]).items():
                 if name in _SHOWN:
                     suffix = f"_{target.name}" if len(self.outputs.targets) > 1 else ""
-                    self.log(f"val_{name}{suffix}", value)
+                    self._log(f"val_{name}{suffix}", value)
+
+    def _log(self, name: str, value: float | Tensor) -> None:
+        # Every process has seen all of the validation samples; the mean keeps them of one mind.
+        self.log(name, value, sync_dist=True, logger=False)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
+        assert self.settings.learning_rate is not None
         return torch.optim.AdamW(
-            self.parameters(),
+            [parameter for parameter in self.parameters() if parameter.requires_grad],
             lr=self.settings.learning_rate,
             weight_decay=self.settings.weight_decay,
+            # One kernel for all parameters; with 16-mixed Lightning could not clip gradients.
+            fused=self.settings.precision != "16-mixed",
         )
+
+
+def drop_modalities(
+    present: dict[str, Tensor], draws: Tensor, probability: float
+) -> dict[str, Tensor]:
+    """Hide present modalities at random; a sample that had some keeps at least one.
+
+    Args:
+        present: by modality (batch,) bool.
+        draws: (batch, modality), uniform in [0, 1), modalities by name.
+        probability: that a present one is hidden.
+    """
+    names = sorted(present)
+    before = torch.stack([present[name] for name in names], 1)
+    # The largest draw among the present ones always stays.
+    best = torch.where(before, draws, -1.0).argmax(1, keepdim=True)
+    kept = before & (draws >= probability).scatter(1, best, True)
+    return {name: kept[:, index] for index, name in enumerate(names)}

@@ -21,6 +21,7 @@ from affectfuse.modalities.features import Features
 from affectfuse.training.folds import FoldPlan
 from affectfuse.training.fusion import FusionPlan
 from affectfuse.training.module import TrainingSettings
+from affectfuse.training.pretrained import pretrained_encoders
 from affectfuse.training.recipes import check_keys, container, settings_of
 from affectfuse.training.recognisers import RecogniserSettings, TrainedRecogniser, train_recogniser
 from affectfuse.training.samples import SampleCollector, SampleTable, Sampling
@@ -139,13 +140,15 @@ def prepare(recipe: DictConfig, progress: Progress | None = None) -> Prepared:
     dataset.prepare(progress)
     items = [item for item in dataset.items() if item.labels]
     modalities, configs = _modalities(recipe, items)
+    source = settings.encoders_from
+    encoders = pretrained_encoders(source, modalities, dataset.name) if source else None
     folder = Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples"
     workers = recipe.workers or available_cores()
     return Prepared(
         recipe,
         dataset,
         items,
-        FusionPlan(modalities, fusion, targets, settings),
+        FusionPlan(modalities, fusion, targets, settings, encoders),
         split,
         configs,
         sampling,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -109,17 +110,6 @@ def output_statistics(labels: Labels, outputs: Outputs) -> tuple[Tensor, Tensor,
     return prior, mean, scale
 
 
-def concordance(estimates: Tensor, truth: Tensor) -> Tensor:
-    """Concordance correlation coefficient over the rows (row,), with population variances (1 / n).
-
-    Lin 1989, doi:10.2307/2532051. NaN where both are constant.
-    """
-    difference = estimates.mean() - truth.mean()
-    covariance = ((estimates - estimates.mean()) * (truth - truth.mean())).mean()
-    spread = estimates.var(correction=0) + truth.var(correction=0)
-    return 2 * covariance / (spread + difference.square())
-
-
 def loss(
     logits: Tensor,
     labels: Mapping[str, Tensor],
@@ -134,7 +124,8 @@ def loss(
     Classes: cross-entropy. Labels: the mean over labels of their cross-entropies. Scales: the mean
     over scales of 1 less the concordance correlation coefficient, plus the mean squared error in
     standard deviations of training, which tells where the coefficient does not (few rows, or all
-    alike). A target that labels no row adds nothing, so that a NaN never reaches the loss.
+    alike). A target that labels no row adds 0, so that a NaN never reaches the loss; its gradient
+    is 0 too, so that every parameter has one in every batch, as training on several devices needs.
 
     Args:
         logits: (row, output).
@@ -154,48 +145,69 @@ def loss(
         known = truth >= 0 if target.kind == "classes" else torch.isfinite(truth)
         if rows is not None:
             known = known & (rows if known.ndim == 1 else rows[:, None])
-        if not bool(known.any()):
-            continue
+        truth = torch.where(known, truth, 0)
         if target.kind == "classes":
-            said, truth = said[known], truth[known]
-            if class_weights:
-                weight = torch.softmax(prior, -1).reciprocal() / len(prior)
-                total = total + functional.cross_entropy(said - prior, truth, weight=weight)
-            else:
-                total = total + functional.cross_entropy(said, truth)
+            total = total + _class_loss(said, truth, known, prior, class_weights)
         elif target.kind == "labels":
             total = total + _label_loss(said, truth, known, prior, class_weights)
         else:
-            total = total + _scale_loss(said, truth, known, output_scale[part])
+            scale = output_scale[part]
+            total = total + _scale_loss(said / scale, truth / scale, known)
     return total
+
+
+def concordance(estimates: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    """Return the concordance correlation coefficient of each column, (column,).
+
+    Over its known rows, with population variances (1 / n). Lin 1989, doi:10.2307/2532051. NaN
+    where no row is known, or the truth is constant.
+
+    Args:
+        estimates: (row, column).
+        truth: (row, column), finite throughout.
+        known: (row, column) bool.
+    """
+    weight = known.to(estimates.dtype)
+    count = weight.sum(0).clamp_min(1.0)
+
+    def mean(values: Tensor) -> Tensor:
+        return (weight * values).sum(0) / count
+
+    off, true_off = estimates - mean(estimates), truth - mean(truth)
+    spread = mean(true_off.square())
+    both = mean(off.square()) + spread + (mean(estimates) - mean(truth)).square()
+    return torch.where(spread > 1e-9, 2 * mean(off * true_off) / both.clamp_min(1e-9), math.nan)
+
+
+def _class_loss(
+    said: Tensor, truth: Tensor, known: Tensor, prior: Tensor, class_weights: bool
+) -> Tensor:
+    weight = known.to(said.dtype)
+    if class_weights:
+        said = said - prior
+        weight = weight * (torch.softmax(prior, -1).reciprocal() / len(prior))[truth]
+    return _means(functional.cross_entropy(said, truth, reduction="none"), weight)
 
 
 def _label_loss(
     said: Tensor, truth: Tensor, known: Tensor, prior: Tensor, class_weights: bool
 ) -> Tensor:
-    truth = torch.where(known, truth, 0.0)
-    weight = torch.ones_like(truth)
+    weight = known.to(said.dtype)
     if class_weights:
         positive = torch.sigmoid(prior)
-        weight = torch.where(truth > 0, 0.5 / positive, 0.5 / (1 - positive))
+        weight = weight * torch.where(truth > 0, 0.5 / positive, 0.5 / (1 - positive))
         said = said - prior
     each = functional.binary_cross_entropy_with_logits(said, truth, reduction="none")
-    weight = torch.where(known, weight, 0.0)
-    sums = weight.sum(0)
-    means = (weight * each).sum(0) / sums.clamp_min(1e-12)
-    return means[sums > 0].mean()
+    return _means(_means(each, weight), known.any(0).to(said.dtype))
 
 
-def _scale_loss(said: Tensor, truth: Tensor, known: Tensor, scale: Tensor) -> Tensor:
-    losses = []
-    for column in range(said.shape[1]):
-        rows = known[:, column]
-        if not bool(rows.any()):
-            continue
-        unit = scale[column]
-        estimates, true = said[rows, column] / unit, truth[rows, column] / unit
-        squared = (estimates - true).square().mean()
-        varies = len(true) > 1 and bool(true.var(correction=0) > 1e-9)
-        agreement = concordance(estimates, true) if varies else torch.ones_like(squared)
-        losses.append(1.0 - agreement + squared)
-    return torch.stack(losses).mean()
+def _scale_loss(said: Tensor, truth: Tensor, known: Tensor) -> Tensor:
+    squared = _means((said - truth).square(), known.to(said.dtype))
+    agreement = concordance(said, truth, known)
+    disagreement = torch.where(torch.isnan(agreement), 0.0, 1.0 - agreement)
+    return _means(disagreement + squared, known.any(0).to(said.dtype))
+
+
+def _means(values: Tensor, weight: Tensor) -> Tensor:
+    """Return the weighted means over the first axis, 0 where nothing has a weight."""
+    return (weight * values).sum(0) / weight.sum(0).clamp_min(1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -11,16 +12,19 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from affectfuse.caching import digest
 from affectfuse.checkpoint import Checkpoint, sample_spec, save_checkpoint
 from affectfuse.datasets.base import Progress
 from affectfuse.datasets.splits import Split
 from affectfuse.files import write_whole
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.evaluation import format_metrics
-from affectfuse.training.fitting import deterministic, torch_threads
+from affectfuse.training.fitting import deterministic, first_process, torch_threads
 from affectfuse.training.fusion import Fitted, fit_fusion
+from affectfuse.training.fusion_learner import FusionLearner
 from affectfuse.training.preparation import Prepared, prepare
 from affectfuse.training.recipes import container
+from affectfuse.training.samples import SampleTable
 from affectfuse.training.trained_weights import without_nan
 from affectfuse.versions import package_versions
 
@@ -69,7 +73,10 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     of their own), the fused model from training subjects, early stopping and temperatures from
     validation subjects; the metrics are of test subjects. Deterministic in `recipe.seed`.
 
-    Writes `checkpoint.pt`, `metrics.json`, `training.csv` and `recipe.yaml`.
+    Writes `checkpoint.pt`, `metrics.json`, `training.csv` and `recipe.yaml`, and on request `logs`
+    for TensorBoard. While it trains it keeps its state in `training_state`: the same command goes
+    on where it was ended, to the same result (on a CPU, bit for bit). Where several processes
+    train, the first of them writes.
 
     Args:
         recipe: a filled recipe, see `configs/train.yaml`.
@@ -79,11 +86,22 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     Raises:
         AffectFuseError: when the recipe, a data set or the folder cannot be used.
     """
+    progress = progress if first_process() else None
     prepared = prepare(recipe, progress)
     split = prepared.split.hold_out(prepared.subjects)
     with deterministic(recipe.seed), torch_threads(1):
         prepared.train_recognisers(split.train, progress)
-        fitted = fit_fusion(prepared.samples(), split, prepared.plan, recipe.seed, progress)
+        samples = prepared.samples()
+        state = out / "training_state"
+        fitted = fit_fusion(
+            samples,
+            split,
+            prepared.plan,
+            recipe.seed,
+            progress,
+            state / _digest(prepared, samples, split),
+            out / "logs",
+        )
     checkpoint = _checkpoint(prepared, split, fitted)
     result = TrainingResult(
         out / "checkpoint.pt",
@@ -93,8 +111,17 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
         fitted.samples,
         prepared.skipped,
     )
-    _write(out, result, checkpoint, recipe, fitted)
+    if first_process():
+        _write(out, result, checkpoint, recipe, fitted)
+        shutil.rmtree(state, ignore_errors=True)
     return result
+
+
+def _digest(prepared: Prepared, samples: SampleTable, split: Split) -> str:
+    """Return a digest of all that decides what is learnt."""
+    facts = FusionLearner(samples, prepared.plan, prepared.configs).facts
+    own = {"split": asdict(split), "seed": prepared.recipe.seed, "versions": package_versions()}
+    return digest({**facts, **own})
 
 
 def _prior(fitted: Fitted, checkpoint: Checkpoint) -> dict[str, float]:
@@ -121,6 +148,8 @@ def _checkpoint(prepared: Prepared, split: Split, fitted: Fitted) -> Checkpoint:
             "subjects": split.as_dict(),
             "samples": fitted.samples,
             "epochs": fitted.epochs,
+            "learning_rate": fitted.learning_rate,
+            "encoders_from": plan.encoders.sha256 if plan.encoders else None,
             "best_single": fitted.best_single,
             "skipped": prepared.skipped,
             "notes": prepared.notes,
@@ -151,6 +180,7 @@ def _write(
         "calibration": asdict(fitted.calibration),
         "best_single": fitted.best_single,
         "epochs": fitted.epochs,
+        "learning_rate": fitted.learning_rate,
         "prior": _prior(fitted, checkpoint),
         "split": result.split.as_dict(),
         "samples": result.samples,

@@ -13,7 +13,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.files import write_whole
-from affectfuse.training.fitting import EpochLog
+from affectfuse.training.callbacks import EpochLog
 from affectfuse.training.recipes import container
 from affectfuse.versions import package_versions
 

@@ -23,7 +23,7 @@ from affectfuse.training.calibration import fit_calibration
 from affectfuse.training.data import Batch, Batches, SampleData
 from affectfuse.training.evaluation import format_metrics, metrics_table, predict
 from affectfuse.training.fitting import deterministic, fit
-from affectfuse.training.module import AffectModule, TrainingSettings
+from affectfuse.training.module import AffectModule, TrainingSettings, drop_modalities
 from affectfuse.training.samples import SampleTable
 
 PRIOR = (0.75, 0.25)
@@ -34,9 +34,11 @@ SPLIT = Split(("s0", "s1", "s2", "s3"), ("s4",), ("s5",))
 
 def settings(**changes: Any) -> TrainingSettings:
     given = {
-        "max_epochs": 20, "patience": 20, "batch_size": 64, "learning_rate": 0.03,
-        "weight_decay": 0.0, "modality_dropout": 0.0, "modality_loss": 1.0,
-        "class_weights": False, "inner_folds": 0, "coverage": 0.9, "accelerator": "cpu",
+        "max_epochs": 20, "patience": 20, "batch_size": 64, "accumulate": 1, "learning_rate": 0.03,
+        "weight_decay": 0.0, "modality_dropout": 0.0, "modality_loss": 1.0, "class_weights": False,
+        "inner_folds": 0, "coverage": 0.9, "encoders_from": None, "freeze_encoders": False,
+        "gradient_clip": None, "precision": "32-true", "compile": False, "accelerator": "cpu",
+        "devices": 1, "nodes": 1, "strategy": "auto", "threads": 1, "tensorboard": False,
     }  # fmt: skip
     return TrainingSettings(**{**given, **changes})
 
@@ -67,7 +69,7 @@ def learn(table: SampleTable, **changes: Any) -> tuple[FusionModel, SampleData]:
     data = SampleData(table, SPLIT, chosen.batch_size, seed=0)
     with deterministic(0):
         fit(
-            AffectModule(model, OUTPUTS, chosen, 0),
+            AffectModule(model, OUTPUTS, chosen),
             data,
             max_epochs=chosen.max_epochs,
             patience=chosen.patience,
@@ -97,7 +99,7 @@ def test_the_loss_is_fused_plus_modality_losses_where_present() -> None:
     with torch.no_grad():
         for parameter in model.head.parameters():
             parameter.fill_(0.3)
-    module = AffectModule(model, OUTPUTS, settings(modality_loss=0.5), seed=0)
+    module = AffectModule(model, OUTPUTS, settings(modality_loss=0.5))
     present = {"a": torch.tensor([True, True]), "b": torch.tensor([True, False])}
     batch: Batch = {
         "samples": {"a": torch.tensor([[1.0], [2.0]]), "b": torch.tensor([[3.0], [math.nan]])},
@@ -118,20 +120,15 @@ def test_the_loss_is_fused_plus_modality_losses_where_present() -> None:
 
 def test_modality_dropout_hides_at_its_rate_and_leaves_one() -> None:
     names = ("a", "b", "c")
-    module = AffectModule(make_model(names), OUTPUTS, settings(modality_dropout=0.4), seed=0)
-    module._generator.manual_seed(0)
     generator = torch.Generator().manual_seed(1)
     before = {name: torch.rand(20000, generator=generator) < 0.8 for name in names}
-    after = module.drop_modalities(before)
+    after = drop_modalities(before, torch.rand(20000, 3, generator=generator), 0.4)
     had, has = (torch.stack([p[name] for name in names]) for p in (before, after))
     assert not (has & ~had).any()  # nothing absent appears
     assert torch.equal(had.any(0), has.any(0))
     full = had.all(0)
     # All three drop with 0.4 ** 3, and then one stays: 0.4 - 0.4 ** 3 / 3 hidden of each.
     assert float((~has[:, full]).float().mean()) == pytest.approx(0.4 - 0.4**3 / 3, abs=0.01)
-    assert module.drop_modalities.__self__.settings.modality_dropout == 0.4
-    untouched = AffectModule(make_model(names), OUTPUTS, settings(), seed=0).drop_modalities(before)
-    assert all(torch.equal(untouched[name], before[name]) for name in names)
 
 
 def test_batches_hold_every_row_once_in_an_order_of_the_seed() -> None:
@@ -158,7 +155,7 @@ def test_the_sides_of_the_data_share_no_subject() -> None:
 
 def test_the_best_epoch_is_kept_and_training_stops_early() -> None:
     model, chosen = make_model(), settings(learning_rate=3.0, max_epochs=60, patience=4)
-    module = AffectModule(model, OUTPUTS, chosen, 0)
+    module = AffectModule(model, OUTPUTS, chosen)
     data = SampleData(make_table(300), SPLIT, 16, seed=0)
     log = fit(module, data, max_epochs=60, patience=4)
     losses = [row["val_loss"] for row in log.rows]
