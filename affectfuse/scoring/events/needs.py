@@ -1,0 +1,136 @@
+"""What a protocol needs of the questions, and which needs are not met."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from affectfuse.scoring.base import Question, QuestionKind
+from affectfuse.scoring.events.table import Severity
+
+__all__ = ["EVENT_NEEDS", "EventNeeds", "Finding", "unmet_needs"]
+
+Finding = tuple[int, Severity, str]
+"""Index of the question that it is about (-1: all of them), how bad it is, what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventNeeds:
+    """What a protocol needs of the questions.
+
+    Attributes:
+        scored: the kind that it scores; '' any event.
+        against: the kind that each scored question is held against, in its own series and
+            presentation; '' none.
+        min_scored: different questions of the scored kind that a series must have.
+        min_against: different questions of the other kind.
+        min_presentations: how often each of both must be asked.
+        min_pairs: scored questions x presentations below which there is no interval.
+        answers: whether the answers' times bound the evaluated window.
+    """
+
+    scored: QuestionKind = ""
+    against: QuestionKind = ""
+    min_scored: int = 1
+    min_against: int = 1
+    min_presentations: int = 1
+    min_pairs: int = 1
+    answers: bool = False
+
+
+_COMPARISON = EventNeeds(
+    "relevant",
+    "comparison",
+    min_scored=2,
+    min_against=2,
+    min_presentations=3,
+    min_pairs=6,
+    answers=True,
+)
+
+EVENT_NEEDS: Mapping[str, EventNeeds] = {
+    "baseline_shift": EventNeeds(),
+    "comparison_question": _COMPARISON,
+    "concealed_information": EventNeeds("probe", "irrelevant", min_against=3, min_pairs=6),
+    "oss3": _COMPARISON,
+}
+"""By the protocol's name."""
+
+
+def unmet_needs(questions: Sequence[Question], needs: EventNeeds | None) -> Iterator[Finding]:
+    """Yield what is missing, each with the index of the question it is about, -1 for all.
+
+    Without needs, a relevant question without a comparison question is still pointed out.
+    """
+    if not questions:
+        return
+    if needs is None:
+        if any(question.kind == "comparison" for question in questions):
+            yield from _unpaired(questions, "relevant", "comparison", "warning")
+        return
+    if not needs.against:
+        return
+    kinds = {question.kind for question in questions}
+    missing = [kind for kind in (needs.scored, needs.against) if kind not in kinds]
+    if missing:
+        told = f"no question is of the kind '{missing[0]}', which the protocol needs"
+        yield -1, "error", told
+        return
+    yield from _unpaired(questions, needs.scored, needs.against, "error")
+    yield from _too_few(questions, needs)
+    if needs.answers:
+        yield from _unanswered(questions, {needs.scored, needs.against})
+
+
+def _unpaired(
+    questions: Sequence[Question], scored: QuestionKind, against: QuestionKind, severity: Severity
+) -> Iterator[Finding]:
+    held = {(q.series, q.presentation) for q in questions if q.kind == against}
+    for index, question in enumerate(questions):
+        if question.kind == scored and (question.series, question.presentation) not in held:
+            series = f" of series '{question.series}'" if question.series else ""
+            told = (
+                f"is a {scored} question ('{question.label}') without a {against} question in "
+                f"presentation {question.presentation}{series}"
+            )
+            yield index, severity, told
+
+
+def _too_few(questions: Sequence[Question], needs: EventNeeds) -> Iterator[Finding]:
+    asked: dict[tuple[str, QuestionKind], dict[str, list[int]]] = defaultdict(dict)
+    for index, question in enumerate(questions):
+        asked[question.series, question.kind].setdefault(question.label, []).append(index)
+    pairs = sum(question.kind == needs.scored for question in questions)
+    for series in dict.fromkeys(question.series for question in questions):
+        where = f" in series '{series}'" if series else ""
+        wanted = ((needs.scored, needs.min_scored), (needs.against, needs.min_against))
+        for kind, least in wanted:
+            labels = asked.get((series, kind), {})
+            if labels and len(labels) < least:
+                told = f"{len(labels)} {kind} question(s){where}: the protocol needs {least}"
+                yield -1, "error", told
+            for label, indices in labels.items():
+                if len(indices) < needs.min_presentations:
+                    told = (
+                        f"asks '{label}' {len(indices)} time(s){where}: the protocol needs "
+                        f"{needs.min_presentations} presentations"
+                    )
+                    yield indices[0], "error", told
+    if pairs < needs.min_pairs:
+        told = (
+            f"{pairs} presentation(s) of {needs.scored} questions: there is no interval below "
+            f"{needs.min_pairs}"
+        )
+        yield -1, "warning", told
+
+
+def _unanswered(questions: Sequence[Question], kinds: set[QuestionKind]) -> Iterator[Finding]:
+    without = [
+        index for index, q in enumerate(questions) if q.kind in kinds and q.answer_s != q.answer_s
+    ]
+    if without and len(without) == sum(question.kind in kinds for question in questions):
+        yield -1, "warning", "no answer has a time: questions' ends stand for them"
+        return
+    for index in without:
+        yield index, "warning", f"has no answer ('{questions[index].label}')"

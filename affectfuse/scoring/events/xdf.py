@@ -1,0 +1,145 @@
+"""Markers in XDF files of the Lab Streaming Layer: streams without a rate that hold words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from affectfuse.errors import EventsError, did_you_mean
+from affectfuse.scoring.events.layout import Layout
+from affectfuse.scoring.events.rows import Row, Rows
+
+__all__ = ["read_xdf"]
+
+_MAGIC = b"XDF:"
+
+
+def read_xdf(path: Path, layout: Layout) -> Rows:
+    """Read the markers of an XDF file as events without a duration.
+
+    A stream of markers has no regular rate and holds text (or is of type 'Markers'). A stream of
+    several channels says by its channels' labels what they hold, as a table by its columns.
+    Times are on the clock of the recording computer, counted from the first sample of any stream.
+
+    Raises:
+        EventsError: when pyxdf is missing, the file cannot be read, or it is not clear which
+            stream holds the questions.
+    """
+    try:
+        import pyxdf
+    except ImportError:
+        raise EventsError(
+            f"{path} needs pyxdf, which is not installed: pip install 'affectfuse[lsl]'."
+        ) from None
+    if path.suffix.lower() == ".xdf":
+        _check_magic(path)
+    with _said() as said:
+        try:
+            streams, _ = pyxdf.load_xdf(path, on_chunk=_thinned, dejitter_timestamps=False)
+        except Exception as error:  # of many kinds, when a file is not what its name says
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            raise EventsError(f"{path} cannot be read as XDF ({reason}); copy it again.") from None
+    begins = [stream["time_stamps"][0] for stream in streams if len(stream["time_stamps"])]
+    if not begins:
+        raise EventsError(f"{path} holds no samples: no stream was recorded.")
+    zero_s = float(min(begins))
+    chosen, notes = _chosen(path, [s for s in streams if _marks(s["info"])], layout)
+    notes.append(f"times are counted from the first sample of any stream ({zero_s:.6f} s of LSL)")
+    notes += [f"pyxdf says: {line}" for line in said[:5]]
+    rows = [row for stream in chosen for row in _rows(path, stream, zero_s, layout)]
+    return Rows(tuple(rows), tuple(notes))
+
+
+def _check_magic(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            begins = file.read(len(_MAGIC))
+    except OSError as error:
+        raise EventsError(f"cannot read the events in {path}: {error.strerror}.") from None
+    if begins != _MAGIC:
+        raise EventsError(f"{path} is no XDF file: it does not begin with 'XDF:'.")
+
+
+@contextmanager
+def _said() -> Iterator[list[str]]:
+    """Collect what pyxdf logs of a damaged file, instead of printing it."""
+    lines: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: lines.append(" ".join(record.getMessage().split())[:200])  # type: ignore[method-assign]
+    logger = logging.getLogger("pyxdf")
+    propagated, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagated
+
+
+def _marks(info: Mapping[str, Any]) -> bool:
+    words = info["channel_format"][0] == "string" or "marker" in str(_first(info, "type")).lower()
+    return words and float(info["nominal_srate"][0]) == 0
+
+
+def _thinned(values: Any, stamps: Any, header: Mapping[str, Any], _: int) -> tuple[Any, Any, Any]:
+    """Keep of signals only when each chunk begins: they may fill the memory."""
+    if _marks(header["info"]):
+        return values, stamps, header
+    return values[:1], stamps[:1], header
+
+
+def _first(info: Mapping[str, Any], key: str) -> Any:
+    return (info.get(key) or [""])[0] or ""
+
+
+def _chosen(
+    path: Path, streams: Sequence[Mapping[str, Any]], layout: Layout
+) -> tuple[list[Mapping[str, Any]], list[str]]:
+    by_name = {str(_first(stream["info"], "name")): stream for stream in streams}
+    for name in layout.tiers:
+        if name not in by_name:
+            raise EventsError(
+                f"{path} has no stream of markers '{name}'. {did_you_mean(name, by_name)}"
+            )
+    if layout.tiers:
+        return [by_name[name] for name in layout.tiers], []
+    if len(streams) == 1:
+        return list(streams), [f"the questions are those of the only stream, '{min(by_name)}'"]
+    if not streams:
+        raise EventsError(f"{path} has no stream of markers: record one beside the signals.")
+    known = ", ".join(map(repr, by_name))
+    raise EventsError(
+        f"{path} has the streams of markers {known}: say which hold the questions (--tier NAME)."
+    )
+
+
+def _rows(path: Path, stream: Mapping[str, Any], zero_s: float, layout: Layout) -> Iterator[Row]:
+    info = stream["info"]
+    name = str(_first(info, "name"))
+    columns = _channels(path, name, info, layout)
+    kind = {"kind": name} if layout.kind(name) else {}
+    samples = zip(stream["time_stamps"], stream["time_series"], strict=True)
+    for number, (stamp, sample) in enumerate(samples, start=1):
+        cells = {purpose: str(sample[i]).strip() for purpose, i in columns.items()}
+        if any(cells.values()):
+            onset = repr(round(float(stamp) - zero_s, 6))
+            yield Row(f"marker {number} of stream '{name}'", {**cells, **kind, "onset": onset})
+
+
+def _channels(path: Path, name: str, info: Mapping[str, Any], layout: Layout) -> dict[str, int]:
+    count = int(info["channel_count"][0])
+    if count == 1:
+        return {"label": 0}
+    described = _first(_first(info, "desc") or {}, "channels") or {}
+    labels = [str(_first(channel, "label")) for channel in described.get("channel", ())]
+    found = layout.find(labels, path)
+    found.pop("onset", None)
+    if len(labels) != count or "label" not in found:
+        raise EventsError(
+            f"{path}: the stream '{name}' has {count} channels, labelled {labels}: one must be "
+            "labelled 'question', or be named (--column label=NAME)."
+        )
+    return {purpose: labels.index(label) for purpose, label in found.items()}
