@@ -125,10 +125,17 @@ def test_the_summary_is_standardised_by_the_session() -> None:
     values = np.random.default_rng(3).normal(70, 2, 120)
     events = [Question(40, 45, "a"), Question(80, 85, "b")]
     result = BaselineShift().score({"rate": track(values)}, [], events)
-    windows = values.reshape(8, 15).mean(axis=1)  # independent of the code: eight whole windows
-    mean = np.mean([row.value for row in result.rows])
+    fine_s = np.arange(0.005, 15, 0.01)  # independent of the code: the signal, read every 10 ms
+
+    def shift(onset_s: float) -> float:
+        before = np.ceil(onset_s - 10 + fine_s[fine_s < 10]).astype(int) - 1
+        after = np.ceil(onset_s + fine_s[fine_s > 0.5]).astype(int) - 1
+        return float(values[after].mean() - values[before].mean())
+
+    spread = np.std([shift(t) for t in np.arange(11, 105.1, 15)], ddof=1)  # all that fit in
+    mean = np.mean([shift(40), shift(80)])
     assert result.summary["mean_shift.rate"] == pytest.approx(mean)
-    assert result.summary["standardised_shift.rate"] == pytest.approx(mean / windows.std(ddof=1))
+    assert result.summary["standardised_shift.rate"] == pytest.approx(mean / spread)
     assert result.summary["events_scored.rate"] == 2
     flat = BaselineShift().score({"rate": track(np.full(120, 70.0))}, [], events)
     assert np.isnan(flat.summary["standardised_shift.rate"])
