@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from affectfuse.datasets.feature_files import FeatureFile
-from affectfuse.errors import ConfigError, did_you_mean
+from affectfuse.errors import ConfigError, DatasetError, RecordingError, did_you_mean
 from affectfuse.recording.base import RecordingSource
 from affectfuse.recording.physio_sidecar import read_sidecar
 from affectfuse.recording.signal_tables import SignalTableRecording, TimeUnit
+from affectfuse.recording.text_tables import read_columns
 
 __all__ = [
     "FeatureColumn",
@@ -74,10 +75,16 @@ class SignalColumn:
     offset_s: float | str = 0.0
 
     def source(self, name: str, path: Path) -> RecordingSource:
-        """Return what opens the file."""
+        """Return what opens the file.
+
+        Raises:
+            DatasetError: when its header lacks a column; the readings are looked at when it opens.
+        """
         sources = self.sources or name
         if self.beside(path):
             return partial(_open_physio, path, sources, *self.beside(path))
+        if self.columns is None:
+            self._check(path)
         return partial(
             SignalTableRecording,
             path,
@@ -89,6 +96,18 @@ class SignalColumn:
             units=self.units,
             columns=self.columns,
         )
+
+    def _check(self, path: Path) -> None:
+        try:
+            found = read_columns(path)
+        except RecordingError as error:
+            raise DatasetError(str(error)) from None
+        wanted = [column for columns in (self.sources or {}).values() for column in columns]
+        for column in [*wanted, self.time] if self.time else wanted:
+            if column not in found:
+                raise DatasetError(
+                    f"'{path}' has no column '{column}'. {did_you_mean(column, found)}"
+                )
 
     def beside(self, path: Path) -> tuple[Path, ...]:
         """Return the further files that are read with it."""

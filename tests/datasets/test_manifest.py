@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from datasets.coded_trees import write_xlsx
 from datasets.own_trees import MANIFEST
+from pyarrow import parquet
 
 from affectfuse.containers import Frame, SignalBlock, Target
 from affectfuse.datasets.manifest import Manifest
@@ -192,6 +195,36 @@ def test_a_file_that_is_not_there_costs_its_recording_only(tmp_path: Path) -> No
     write(tmp_path, "c,0,1,s,calm,c.avi")
     with pytest.raises(DatasetError, match=r"none of the 1 items of 'manifest' can be read"):
         manifest(tmp_path).items()
+
+
+def test_a_table_that_lacks_a_column_costs_its_recording_only(tmp_path: Path) -> None:
+    write(tmp_path, "a,0,1,s,calm,a.csv", "b,0,1,s,calm,b.csv")
+    (tmp_path / "a.csv").write_text("time_s,EDA\n0,1\n")
+    (tmp_path / "b.csv").write_text("time_s,eda\n0,1\n")
+    dataset = manifest(tmp_path, {"x": {"kind": "signal", "sources": {"eda": "eda"}}})
+    assert [item.key for item in dataset.items()] == ["b"]
+    reason = dataset.skipped["row 2 of manifest.csv"]
+    assert reason.endswith("a.csv' has no column 'eda'. Allowed: 'EDA', 'time_s'.")
+
+
+@pytest.mark.parametrize("kind", ["tsv", "xlsx", "parquet"])
+def test_a_manifest_in_another_format(tmp_path: Path, kind: str) -> None:
+    rows = [["a", 0, 1.5, "s", "calm", "a.avi"], ["a", 1.5, 2, "s", "stressed", "a.avi"]]
+    write(tmp_path)
+    path = tmp_path / f"manifest.{kind}"
+    names = HEADER.split(",")
+    if kind == "tsv":
+        path.write_text("\n".join("\t".join(map(str, line)) for line in [names, *rows]) + "\n")
+    elif kind == "xlsx":
+        write_xlsx(path, {"one": {n: tuple(line) for n, line in enumerate([names, *rows], 1)}})
+    else:
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        parquet.write_table(pa.table(columns), path)
+    (item,) = manifest(tmp_path, path=path.name).items()
+    assert [(i.onset_s, i.offset_s, i.label) for i in item.labels] == [
+        (0.0, 1.5, "calm"),
+        (1.5, 3.5, "stressed"),
+    ]
 
 
 def test_ten_thousand_rows_one_of_them_unreadable(tmp_path: Path) -> None:
