@@ -69,6 +69,11 @@ class Manifest(OwnDataset):
         super().__init__(folder, name, targets or {}, unit, evidence, provenance, exclude)
         self._table = path if root is not None else Path(path).name
         self._modalities = read_modality_columns(modalities or {})
+        self._offsets = {
+            name: column.offset_s
+            for name, column in self._modalities.items()
+            if not isinstance(column, FeatureColumn) and isinstance(column.offset_s, str)
+        }
         self._attributes = [attributes] if isinstance(attributes, str) else list(attributes)
         self._columns = SegmentColumns(self.labels, columns or {})
         self._folder = Path()
@@ -77,12 +82,7 @@ class Manifest(OwnDataset):
     def recordings(self, root: Path) -> Mapping[str, Path]:
         self._folder, path = root, self.file(self._table)
         sheet = read_sheet(path)
-        offsets = [
-            column.offset_s
-            for column in self._modalities.values()
-            if not isinstance(column, FeatureColumn) and isinstance(column.offset_s, str)
-        ]
-        sheet.require([*self._modalities, *self._attributes, *offsets])
+        sheet.require([*self._modalities, *self._offsets.values(), *self._attributes])
         features = [n for n, c in self._modalities.items() if isinstance(c, FeatureColumn)]
         timed = len(features) < len(self._modalities)
         segments = self._columns.read(sheet, timed)
@@ -120,10 +120,13 @@ class Manifest(OwnDataset):
             elif not file.exists():
                 raise DatasetError(f"'{name}' is {cell}, but there is no {file}; check the path.")
             else:
-                parts.append(Part(name, column.source(name, file), _offset_s(first.row, column)))
+                offset_s = column.offset_s
+                if isinstance(offset_s, str):
+                    offset_s = frame_number(first.row[offset_s])
+                parts.append(Part(name, column.source(name, file), float(offset_s)))
                 files += [file, *column.beside(file)]
         if not features and not parts:
-            raise DatasetError("no modality has a file")
+            raise DatasetError("no modality is there")
         plain = len(parts) == 1 and parts[0].source == files[0] and parts[0].offset_s == 0
         return DatasetItem(
             key,
@@ -134,14 +137,7 @@ class Manifest(OwnDataset):
                 for segment in sorted(segments, key=lambda s: (s.onset_s, s.offset_s))
                 if segment.labels
             ),
-            attributes={
-                "database": first.database or self.name,
-                **{
-                    name: first.row[name]
-                    for name in self._attributes
-                    if len({segment.row[name] for segment in segments}) == 1
-                },
-            },
+            attributes={"database": first.database or self.name, **self._facts(segments)},
             features=features,
             opener=None if plain or not parts else partial(open_merged, tuple(parts)),
             beside=tuple(files[1:]),
@@ -153,8 +149,9 @@ class Manifest(OwnDataset):
     def _faults(self, segments: Sequence[Segment]) -> Iterable[tuple[Row, str]]:
         """Return what is wrong between the segments of one recording."""
         first = segments[0]
+        alike = [self._columns.called("subject"), *self._modalities, *self._offsets.values()]
         for segment in segments[1:]:
-            for name in (self._columns.called("subject"), *self._modalities):
+            for name in alike:
                 here, there = segment.row[name], first.row[name]
                 if here != there:
                     yield (
@@ -172,14 +169,21 @@ class Manifest(OwnDataset):
                     "else of it",
                 )
             current.append(segment)
-        for name, column in self._modalities.items():
-            offset_s = getattr(column, "offset_s", 0.0)
-            if (
-                isinstance(offset_s, str)
-                and first.row[name]
-                and isnan(_offset_s(first.row, column))
-            ):
-                yield first.row, f"'{offset_s}' is '{first.row[offset_s]}'; it must be seconds"
+        for name, offset in self._offsets.items():
+            if first.row[name] and isnan(frame_number(first.row[offset])):
+                yield first.row, f"'{offset}' is '{first.row[offset]}'; it must be seconds"
+
+    def _facts(self, segments: Sequence[Segment]) -> dict[str, str]:
+        """Return what all rows of an item say alike."""
+        facts, first = {}, segments[0].row
+        for name in self._attributes:
+            if all(segment.row[name] == first[name] for segment in segments):
+                facts[name] = first[name]
+            else:
+                self._notes[f"{first.where}, '{name}'"] = (
+                    "the recording's rows say different things: not taken"
+                )
+        return facts
 
     def _check_widths(self, items: Sequence[DatasetItem]) -> None:
         """Refuse vectors of one modality that differ in width from most of its others."""
@@ -197,8 +201,3 @@ class Manifest(OwnDataset):
                 if width != usual[0][0]
             ]
         check_rows(faults)
-
-
-def _offset_s(row: Row, column: Any) -> float:
-    offset_s = column.offset_s
-    return frame_number(row[offset_s]) if isinstance(offset_s, str) else float(offset_s)

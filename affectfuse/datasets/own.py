@@ -91,7 +91,7 @@ class OwnDataset(FolderDataset):
                 found.append(self.item(key, path))
             except DatasetError as error:
                 self._skipped[self.place(key)] = str(error)
-        if not found:
+        if not found and self._skipped:
             where, reason = next(iter(self._skipped.items()))
             raise DatasetError(
                 f"none of the {len(self._skipped)} items of '{self.name}' can be read, the first: "

@@ -186,12 +186,21 @@ def test_offsets_by_recording_must_be_seconds(tmp_path: Path) -> None:
         manifest(tmp_path, modalities).items()
 
 
+def test_what_rows_of_a_recording_say_differently_is_no_attribute(tmp_path: Path) -> None:
+    header = HEADER + ",sex,task"
+    write(tmp_path, "a,0,1,s,calm,a.avi,f,one", "a,1,1,s,calm,a.avi,f,two", header=header)
+    dataset = manifest(tmp_path, attributes=["sex", "task"])
+    assert dataset.items()[0].attributes == {"database": "manifest", "sex": "f"}
+    assert "say different things" in dataset.notes["row 2 of manifest.csv, 'task'"]
+    assert manifest(tmp_path, attributes="sex", exclude=["a"]).items() == []
+
+
 def test_a_file_that_is_not_there_costs_its_recording_only(tmp_path: Path) -> None:
     write(tmp_path, "a,0,1,s,calm,a.avi", "c,0,1,s,calm,c.avi", "d,0,1,s,calm,")
     dataset = manifest(tmp_path)
     assert [item.key for item in dataset.items()] == ["a"]
     assert "'x' is c.avi, but there is no" in dataset.skipped["row 3 of manifest.csv"]
-    assert dataset.skipped["row 4 of manifest.csv"] == "no modality has a file"
+    assert dataset.skipped["row 4 of manifest.csv"] == "no modality is there"
     write(tmp_path, "c,0,1,s,calm,c.avi")
     with pytest.raises(DatasetError, match=r"none of the 1 items of 'manifest' can be read"):
         manifest(tmp_path).items()
