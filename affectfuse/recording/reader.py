@@ -24,6 +24,7 @@ from affectfuse.errors import RecordingError
 from affectfuse.recording import sources
 from affectfuse.recording.base import Recording, RecordingInfo
 from affectfuse.recording.demuxing import Demuxer
+from affectfuse.recording.empatica import EmpaticaRecording, is_empatica
 from affectfuse.recording.images import RgbConverter
 from affectfuse.recording.live import LivePackets
 from affectfuse.recording.sources import Source, open_container, parse_source
@@ -41,8 +42,9 @@ def open_recording(source: str | Path, *, audio: bool = False, replay: bool = Fa
     """Open a recording for reading, once, from its start to its end.
 
     Args:
-        source: a file's path, a video or a table of mean colours (see `TraceRecording`);
-            `camera:0` or `/dev/video0`; an rtsp://, rtsps://, http:// or https:// address.
+        source: a file's path, a video or a table of mean colours (see `TraceRecording`); the folder
+            that a wristband exports (see `EmpaticaRecording`); `camera:0` or `/dev/video0`; an
+            rtsp://, rtsps://, http:// or https:// address.
         audio: give the sound too, if there is any.
         replay: give a file's observations at the pace of their timestamps, as if it were live.
 
@@ -51,6 +53,8 @@ def open_recording(source: str | Path, *, audio: bool = False, replay: bool = Fa
     """
     if is_trace(source):
         return TraceRecording(Path(source), replay=replay)
+    if is_empatica(source):
+        return EmpaticaRecording(Path(source), replay=replay)
     found = parse_source(source)
     return VideoRecording(found, open_container(found), audio=audio, replay=replay)
 

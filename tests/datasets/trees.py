@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import scipy.io
 from datasets.coded_trees import CODED_TREES
+from datasets.empatica import write_empatica
 from datasets.flow_trees import write_megc2019_flow
 from datasets.media import picture, pictures, wave, write_avi
 from datasets.own_trees import OWN_GIVEN, OWN_TREES
@@ -165,6 +166,16 @@ def write_image(path: Path, image: Any) -> None:
     path.write_bytes(coded.tobytes())
 
 
+def write_stress_predict(root: Path) -> None:
+    """Forty seconds of two people; the second's thermometer is missing."""
+    lines = ["subject\tonset\tduration\ttrial_type"]
+    for name in ("S02", "S10"):
+        write_empatica(root / name, 40.0)
+        lines += [f"{name}\t1.0\t19.0\trest", f"{name}\t21.0\t18.5\tstress"]
+    (root / "S10" / "TEMP.csv").unlink()
+    (root / "segments.tsv").write_text("\n".join(lines) + "\n")
+
+
 def write_welltory(root: Path) -> None:
     """Three seconds of a red finger, a row about every 33 ms, and five intervals."""
     for subject, channels in (
@@ -192,6 +203,7 @@ TREES: dict[str, Callable[[Path], None]] = {
     "mmpd": write_mmpd,
     "pure": write_pure,
     "scamps": write_scamps,
+    "stress_predict": write_stress_predict,
     "stressid": write_stressid,
     "stressid_features": write_stressid_features,
     "ubfc_phys": write_ubfc_phys,
