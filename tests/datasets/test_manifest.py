@@ -61,7 +61,10 @@ def test_rows_of_a_recording_are_one_item_and_rows_with_features_one_each(
 def test_video_and_table_of_a_recording_are_read_side_by_side(
     trees: Callable[[str], Path],
 ) -> None:
-    items = {i.key: i for i in Manifest(str(trees("manifest")), **MANIFEST).items()}
+    root = trees("manifest")
+    items = {i.key: i for i in Manifest(str(root), **MANIFEST).items()}
+    assert items["bob"].path == root / "video" / "bob.avi"
+    assert items["bob"].beside == (root / "wrist" / "bob.csv",)
     with items["bob"].open() as recording:
         seen = list(recording.observations())
         assert recording.notes == []
