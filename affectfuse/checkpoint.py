@@ -123,8 +123,12 @@ class Checkpoint:
         return Estimator(self.model(), self.targets, self.calibration)
 
     def recognise(self) -> dict[str, Recognise]:
-        """Return the trained recogniser of each modality that has one."""
-        functions: dict[str, Recognise] = {}
+        """Return the trained recogniser of each modality that has one, as a plain function."""
+        return {name: FrozenRecogniser(module) for name, module in self.recognisers().items()}
+
+    def recognisers(self) -> dict[str, nn.Module]:
+        """Build the recogniser of each modality that has one, with its trained weights."""
+        found: dict[str, nn.Module] = {}
         modalities = self.modalities()
         for name, weights in self.recogniser_weights.items():
             module = modalities[name].recogniser() if name in modalities else None
@@ -134,8 +138,8 @@ class Checkpoint:
                     f"none here: {_FIT}"
                 )
             self._load(module, weights, f"the recogniser of '{name}'")
-            functions[name] = FrozenRecogniser(module)
-        return functions
+            found[name] = module.eval()
+        return found
 
     def provenance(self) -> dict[str, Any]:
         """Return what an output made with this checkpoint has to say about it; no tensors."""

@@ -13,6 +13,7 @@ __all__ = [
     "ConfigError",
     "DatasetError",
     "EventsError",
+    "ExportError",
     "ModelNotFoundError",
     "OutputError",
     "RecordingError",
@@ -46,6 +47,10 @@ class EventsError(AffectFuseError):
 
 class CheckpointError(AffectFuseError):
     """A checkpoint that cannot be read or does not fit."""
+
+
+class ExportError(AffectFuseError):
+    """A model that cannot be written in another format."""
 
 
 class OutputError(AffectFuseError):

@@ -26,6 +26,7 @@ ORDER = [
     {"evaluation"},
     {"training"},
     {"reports"},
+    {"exporting"},
     {"pipeline"},
     {"progress"},
     {"demo"},
@@ -39,7 +40,8 @@ ONLY_IN = {
     "mediapipe": {"recording"},
     "pytorch_lightning": {"training"},
     "lightning": set(),
-    "torch": {"modalities", "fusion", "checkpoint", "training"},
+    "torch": {"modalities", "fusion", "checkpoint", "training", "exporting"},
+    "onnxruntime": {"exporting"},
 }
 
 

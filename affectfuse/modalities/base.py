@@ -70,6 +70,9 @@ class Modality(ABC):
     ready_made: bool = False
     """Whether its samples come ready-made with the data set, and are cut from no recording."""
 
+    clip_shape: tuple[int, ...] = ()
+    """Shape of the recogniser's input without its batch axis; none without a recogniser."""
+
     recogniser_target: Target | None = None
     """What the recogniser inside the extractor predicts, or None when there is none."""
 

@@ -106,7 +106,7 @@ class TwoStreamNetwork(nn.Module):
         if not self._from_onset:
             flow = flow.cumsum(dim=2)
         size = flow.square().mean(dim=(1, 3, 4))
-        apex = grey[torch.arange(len(grey), device=grey.device), size.argmax(dim=1)]
+        apex = grey[torch.arange(grey.shape[0], device=grey.device), size.argmax(dim=1)]
         return torch.stack([apex, 4.0 * (apex - grey[:, 0])], dim=1)
 
 
