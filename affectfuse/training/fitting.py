@@ -136,6 +136,8 @@ def fit(
     keeping = TrainingState(state) if state else None
     finished = keeping.found(module, log) if keeping else None
     if finished:
+        if progress:
+            progress(what, max_epochs, max_epochs)
         module.eval()
         return log
     with _quiet(), torch_threads(threads):

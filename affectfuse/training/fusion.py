@@ -124,7 +124,7 @@ def fit_fusion(
     if settings.inner_folds:
         held_out, said, max_epochs = _inner_folds(run, split)
         split = Split(tuple(sorted({*split.train, *split.validation})), (), split.test)
-    model, log, learning_rate = run.train(split, max_epochs, "model")
+    model, log, learning_rate = run.train(split, max_epochs, "fused model")
     if said is None:
         said = predict(model, held_out)
     calibration = fit_calibration(
@@ -185,7 +185,7 @@ class _Run:
             threads=settings.threads,
             state=self.state / f"{name}.ckpt" if self.state else None,
             logs=self.logs / name if self.logs and settings.tensorboard else None,
-            what="training the fused model",
+            what=f"training the {name}",
             progress=self.progress,
         )
         return model, log, settings.learning_rate
