@@ -59,30 +59,38 @@ def crossval(
     ] = None,
     allow_custom: AllowCustom = False,
 ) -> None:
-    """Train and test a recogniser in every fold of a protocol; score all predictions at once.
+    """Train and test in every fold of a protocol; score all predictions at once.
 
-    RECIPE names a data set and what is trained (affectfuse crossval megc2019_flow); one of your own
-    begins with `extends: crossval`.
+    RECIPE names a data set and what is trained: with the key `fusion` fused models, as `train`
+    does; else a recogniser of clips (affectfuse crossval megc2019_flow), whose own recipe begins
+    with `extends: crossval`.
 
     Overrides: dataset.root=DIR says where the data set is; split.protocol=leave_one_dataset_out
     takes another protocol; split.validation=0.2 chooses the epoch on subjects inside training;
     permuted=true puts the labels in random order.
 
-    Writes predictions.csv, scores.csv, confusion.csv, crossval.json and crossval.html. What each
-    fold gave is kept in the folder: an interrupted run goes on.
+    Writes predictions.csv, scores.csv, crossval.json and crossval.html, and confusion.csv or, of
+    fused models, differences.csv. What each fold gave is kept in the folder: an interrupted run
+    goes on.
     """
     from affectfuse.config import load_recipe
     from affectfuse.progress import StepProgress
     from affectfuse.reports.crossval import crossval_table, write_crossval
+    from affectfuse.reports.fused_crossval import fused_crossval_table, write_fused_crossval
     from affectfuse.reports.writing import check_writable
     from affectfuse.training.crossval import cross_validate
+    from affectfuse.training.fused_crossval import cross_validate_fused
 
     with custom(allow_custom), StepProgress() as progress:
         node = load_recipe(recipe, overrides or ())
         check_writable(out)
-        result = cross_validate(node, out, against, progress.step)
-    report = write_crossval(result, out)
-    typer.echo(crossval_table(result))
+        if "fusion" in node:
+            fused = cross_validate_fused(node, out, against, progress.step)
+            report, table = write_fused_crossval(fused, out), fused_crossval_table(fused)
+        else:
+            result = cross_validate(node, out, against, progress.step)
+            report, table = write_crossval(result, out), crossval_table(result)
+    typer.echo(table)
     typer.echo(f"{report}")
 
 

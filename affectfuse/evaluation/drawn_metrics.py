@@ -80,6 +80,9 @@ def _classes(labels: Array, probabilities: Array, draws: Resampling) -> dict[str
 def drawn_ece(confidence: Array, correct: Array, draws: Resampling) -> Array:
     """Return the expected calibration error over ten bins of equal mass, by draw; see `ece`.
 
+    A draw adds noise to the bins, and the absolute value turns noise into error: percentile
+    intervals of it lie high, and may lie above the value itself.
+
     Args:
         confidence: (row,) probability of being right.
         correct: (row,) bool.

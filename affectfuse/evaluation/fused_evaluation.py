@@ -178,6 +178,8 @@ def _notes(predictions: FusedPredictions) -> list[str]:
             f"{matched} of {len(predictions)} samples have every modality; modalities are compared "
             "on those alone"
         )
+    if len(predictions.chosen) < 3:
+        notes.append("fewer than three seeds: their spread is not known")
     every = 2 ** len(predictions.modalities) - 2
     if len(predictions.subsets) < every:
         notes.append(

@@ -6,11 +6,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from affectfuse.evaluation.bootstrap import Measured
 from affectfuse.evaluation.recognition import RecognitionGroup
 from affectfuse.reports.html import render_page
 from affectfuse.reports.strict_json import strict_json
-from affectfuse.reports.text_tables import aligned, cell, csv_text, interval
+from affectfuse.reports.text_tables import (
+    aligned,
+    cell,
+    csv_text,
+    interval,
+    interval_cells,
+    interval_text,
+)
 from affectfuse.reports.writing import write_files
 from affectfuse.training.crossval import CrossValidation
 
@@ -50,13 +56,13 @@ def crossval_table(result: CrossValidation) -> str:
     """Return the scores as aligned text, with chance, probes and notes."""
     rows = [["", "clips", "subjects", "UF1 [95 %]", "UAR [95 %]", "accuracy [95 %]", "UF1 by seed"]]
     for group in result.groups:
-        shown = [_interval(group.scores[name]) for name in ("uf1", "uar", "accuracy")]
+        shown = [interval_text(group.scores[name]) for name in ("uf1", "uar", "accuracy")]
         by_seed = ", ".join(f"{value:.3f}" for value in group.seeds["uf1"])
         rows.append([group.name, str(group.clips), str(group.subjects), *shown, by_seed])
     whole = result.groups[0]
     classes = [["class", "F1 [95 %]", "recall [95 %]"]]
     for name in result.predictions.classes:
-        classes.append([name, _interval(whole.f1[name]), _interval(whole.recall[name])])
+        classes.append([name, interval_text(whole.f1[name]), interval_text(whole.recall[name])])
     mean, high = result.chance
     lines = [
         f"{result.dataset}, {result.plan.protocol}, {result.folds} folds, seeds "
@@ -71,7 +77,7 @@ def crossval_table(result: CrossValidation) -> str:
     if result.difference:
         found = result.difference
         lines.append(
-            f"UF1 minus that of the other run: {_interval(found.uf1, sign=True)}, paired by "
+            f"UF1 minus that of the other run: {interval_text(found.uf1, sign=True)}, paired by "
             f"subject, p = {found.p_value:.4f}"
         )
     lines += [f"left out, no class: {n} clips '{word}'" for word, n in result.left_out.items()]
@@ -107,10 +113,10 @@ def scores_csv(result: CrossValidation) -> str:
         about = [group.name, str(group.clips), str(group.subjects)]
         for metric, found in group.scores.items():
             seeds = [cell(value) for value in group.seeds[metric]]
-            rows.append([*about, "", metric, *_cells(found), " ".join(seeds)])
+            rows.append([*about, "", metric, *interval_cells(found), " ".join(seeds)])
         for metric, by_class in (("f1", group.f1), ("recall", group.recall)):
             for name, found in by_class.items():
-                rows.append([*about, name, metric, *_cells(found), ""])
+                rows.append([*about, name, metric, *interval_cells(found), ""])
     header = ["group", "clips", "subjects", "class", "score", "value", "low_95", "high_95"]
     return csv_text([*header, "by_seed"], rows)
 
@@ -179,12 +185,3 @@ def _group(group: RecognitionGroup) -> dict[str, Any]:
         "recall": {name: interval(found) for name, found in group.recall.items()},
         "confusion": group.confusion,
     }
-
-
-def _interval(found: Measured, *, sign: bool = False) -> str:
-    shown = [f"{v:{'+' if sign else ''}.3f}" for v in (found.value, found.low, found.high)]
-    return f"{shown[0]} [{shown[1]}, {shown[2]}]".replace("nan", "NaN")
-
-
-def _cells(found: Measured) -> list[str]:
-    return [cell(value) for value in (found.value, found.low, found.high)]

@@ -10,7 +10,7 @@ from typing import Any
 
 from affectfuse.evaluation.bootstrap import Measured
 
-__all__ = ["aligned", "cell", "csv_text", "interval"]
+__all__ = ["aligned", "cell", "csv_text", "interval", "interval_cells", "interval_text"]
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
@@ -41,3 +41,14 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 def interval(found: Measured) -> dict[str, float]:
     """Return a measured value with its 95 % interval, by name."""
     return {"value": found.value, "low_95": found.low, "high_95": found.high}
+
+
+def interval_cells(found: Measured) -> list[str]:
+    """Return a measured value and the ends of its interval as three cells."""
+    return [cell(value) for value in (found.value, found.low, found.high)]
+
+
+def interval_text(found: Measured, *, sign: bool = False) -> str:
+    """Return a measured value with its interval: 0.812 [0.760, 0.861]."""
+    shown = [f"{v:{'+' if sign else ''}.3f}" for v in (found.value, found.low, found.high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]".replace("nan", "NaN")

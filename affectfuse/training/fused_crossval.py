@@ -17,6 +17,8 @@ from affectfuse.containers import Array
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.errors import ConfigError
 from affectfuse.evaluation.fused import FusedPredictions
+from affectfuse.evaluation.fused_evaluation import FusedEvaluation, evaluate_fused
+from affectfuse.evaluation.permutation import exchange, segments_of
 from affectfuse.training.fitting import deterministic, torch_threads
 from affectfuse.training.folds import FoldPlan, plan_folds, run_folds
 from affectfuse.training.fusion_learner import FusionLearner
@@ -37,6 +39,7 @@ class FusedCrossValidation:
         plan: how the subjects were divided.
         folds: how many folds.
         predictions: pooled over the folds, of samples that were tested.
+        evaluation: what was measured on them.
         seeds: of the models.
         permuted: whether labels were in random order.
         draws: bootstrap draws of subjects behind the intervals.
@@ -51,6 +54,7 @@ class FusedCrossValidation:
     plan: FoldPlan
     folds: int
     predictions: FusedPredictions
+    evaluation: FusedEvaluation
     seeds: tuple[int, ...]
     permuted: bool
     draws: int
@@ -62,15 +66,16 @@ class FusedCrossValidation:
 
 
 def cross_validate_fused(
-    recipe: DictConfig, out: Path, progress: Progress | None = None
+    recipe: DictConfig, out: Path, against: Path | None = None, progress: Progress | None = None
 ) -> FusedCrossValidation:
-    """Train and test fused models in every fold of a recipe's protocol.
+    """Train and test fused models in every fold of a recipe's protocol; measure what they say.
 
     What each fold gave is kept in `out`/folds, so that an ended run goes on.
 
     Args:
         recipe: a filled recipe, see `configs/train.yaml`.
         out: folder of the run.
+        against: `predictions.csv` of another run, to compare with on the samples of both.
         progress: told of each step.
 
     Raises:
@@ -92,11 +97,17 @@ def cross_validate_fused(
     began = time.monotonic()
     found = run_folds(learner, folds, seeds, out / "folds", workers, progress)
     seconds = time.monotonic() - began
+    predictions = _predictions(prepared, table, found)
+    say = progress or (lambda *_: None)
+    say("measuring what they said", 0, 1)
+    evaluation = evaluate_fused(predictions, recipe.draws, prepared.split.seed, against)
+    say("measuring what they said", 1, 1)
     return FusedCrossValidation(
         prepared.dataset.name,
         prepared.split,
         len(folds),
-        _predictions(prepared, table, found),
+        predictions,
+        evaluation,
         seeds,
         bool(recipe.permuted),
         int(recipe.draws),
@@ -121,14 +132,8 @@ def permute_segments(table: SampleTable, seeds: Sequence[int]) -> SampleTable:
     Samples of one interval keep one label, as they had; with one interval a subject, labels are
     exchanged between subjects. What is above chance then is a leak.
     """
-    rng = np.random.default_rng([*seeds, len(table)])
-    places = np.array([f"{k}#{s}" for k, s in zip(table.keys, table.segments, strict=True)])
-    names, first, index = np.unique(places, return_index=True, return_inverse=True)
-    owners = table.subjects[first]
-    one_each = len(names) == len(np.unique(owners))
-    source = np.arange(len(names))
-    for group in [source] if one_each else [source[owners == who] for who in np.unique(owners)]:
-        source[group] = rng.permutation(group)
+    index, first = segments_of(table.keys, table.segments)
+    source = exchange(table.subjects[first], np.random.default_rng([*seeds, len(table)]))
     rows = first[source][index]
     return replace(table, labels={name: found[rows] for name, found in table.labels.items()})
 

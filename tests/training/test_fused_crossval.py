@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from typer.testing import CliRunner
 
+from affectfuse.cli import app
 from affectfuse.errors import ConfigError
 from affectfuse.evaluation.target_metrics import target_metrics
+from affectfuse.reports.fused_crossval import FUSED_CROSSVAL_OUTPUTS
 from affectfuse.training.fused_crossval import cross_validate_fused, permute_segments
 from affectfuse.training.preparation import prepare
 
@@ -112,3 +115,19 @@ def test_without_seeds_there_is_nothing_to_train(crossval: DictConfig, tmp_path:
     crossval.seeds = []
     with pytest.raises(ConfigError, match="seeds is empty"):
         cross_validate_fused(crossval, tmp_path / "out")
+
+
+def test_the_command_measures_and_writes_and_compares(crossval: DictConfig, tmp_path: Path) -> None:
+    OmegaConf.save(crossval, tmp_path / "recipe.yaml")
+    command = ["crossval", str(tmp_path / "recipe.yaml"), "--out"]
+    said = CliRunner().invoke(app, [*command, str(tmp_path / "one")], catch_exceptions=False)
+    assert said.exit_code == 0, said.output
+    assert "AUROC fused minus best single" in said.output
+    written = {path.name for path in (tmp_path / "one").iterdir()}
+    assert written == {*FUSED_CROSSVAL_OUTPUTS, "folds"}
+    against = ["seeds=[2]", "--against", str(tmp_path / "one" / "predictions.csv")]
+    said = CliRunner().invoke(
+        app, [*command, str(tmp_path / "two"), *against], catch_exceptions=False
+    )
+    assert said.exit_code == 0, said.output
+    assert "AUROC fused minus the other run" in said.output

@@ -1,0 +1,125 @@
+/* The plots of a cross-validation of fused models, drawn with Plotly from #page-data. */
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("page-data").textContent);
+  const plain = (text) =>
+    String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const theme = () => {
+    const style = getComputedStyle(document.documentElement);
+    return (name) => style.getPropertyValue("--" + name).trim();
+  };
+  const clear = (hex, alpha) => hex.slice(0, 7) + Math.round(255 * alpha).toString(16).padStart(2, "0");
+  const short = (text, length) => (text.length > length ? text.slice(0, length - 1) + "…" : text);
+  const known = (value) => value !== null;
+  const line = (colour, shape, dash = "dot") => ({
+    type: "line", layer: "below", line: { color: colour("faint"), width: 1.25, dash }, ...shape,
+  });
+  const bars = (colour, found, axis) => ({
+    [`error_${axis}`]: {
+      type: "data", symmetric: false, color: clear(colour, 0.7), thickness: 1.5, width: 3,
+      array: found.map((f) => (known(f.high) ? f.high - f.value : 0)),
+      arrayminus: found.map((f) => (known(f.low) ? f.value - f.low : 0)),
+    },
+  });
+
+  /* One row an estimate: its value, its interval, and each seed's value as a small tick. */
+  const intervals = (colour, target, found, emphasised) => {
+    const shown = found.filter((f) => known(f.value));
+    const names = shown.map((f) => plain(short(f.name, 30)));
+    const tint = (f) => (emphasised(f) ? colour("c0") : f.below ? colour("c1") : colour("c7"));
+    const ticks = shown.flatMap((f, i) => (f.seeds ?? []).map((seed) => [seed, names[i]]));
+    return {
+      traces: [
+        ...shown.map((f, i) => ({
+          type: "scatter", mode: "markers", x: [f.value], y: [names[i]],
+          marker: { size: 9, color: tint(f) }, ...bars(tint(f), [f], "x"),
+          hovertemplate: known(f.low)
+            ? `${names[i]}<br>${f.value.toFixed(3)}, 95 %: ${f.low.toFixed(3)} to ${f.high.toFixed(3)}<extra></extra>`
+            : `${names[i]}<br>${f.value.toFixed(3)}<extra></extra>`,
+        })),
+        {
+          type: "scatter", mode: "markers", hoverinfo: "skip",
+          x: ticks.map((t) => t[0]), y: ticks.map((t) => t[1]),
+          marker: { symbol: "line-ns-open", size: 9, line: { width: 1 }, color: colour("faint") },
+        },
+      ],
+      x: { title: target.title },
+      y: { type: "category", autorange: "reversed", showgrid: false, tickmode: "array", tickvals: names },
+      shapes: [line(colour, { x0: target.chance, x1: target.chance, yref: "paper", y0: 0, y1: 1 })],
+      height: 78 + 30 * names.length,
+    };
+  };
+
+  const plots = data.targets.flatMap((target, index) => [
+    ["estimates", (colour) => intervals(colour, target, target.estimates, (f) => f.name === "fused")],
+    ["subsets", target.subsets && ((colour) => intervals(colour, target, target.subsets, (f) => !f.below))],
+    ["reliability", target.bins && ((colour) => ({
+      traces: [{
+        type: "scatter", mode: "lines+markers", ...bars(colour("c0"), target.bins, "y"),
+        x: target.bins.map((b) => b.confidence), y: target.bins.map((b) => b.value),
+        text: target.bins.map((b) => `${b.rows} decisions`),
+        line: { color: clear(colour("c0"), 0.5), width: 1 }, marker: { size: 8, color: colour("c0") },
+        hovertemplate: "confidence %{x:.2f}<br>right %{y:.2f}<br>%{text}<extra></extra>",
+      }],
+      x: { title: "confidence", range: [Math.min(0.48, ...target.bins.map((b) => b.confidence - 0.03)), 1.02] },
+      y: { title: "share that is right", range: [Math.min(0.48, ...target.bins.map((b) => (b.low ?? b.value) - 0.03)), 1.03] },
+      shapes: [line(colour, { x0: 0, y0: 0, x1: 1, y1: 1 })],
+    }))],
+    ["risk", target.risk && ((colour) => ({
+      traces: [{
+        type: "scatter", mode: target.risk.risk.length > 1 ? "lines" : "markers",
+        x: target.risk.coverage, y: target.risk.risk, line: { color: colour("c0"), width: 2 },
+        marker: { size: 8, color: colour("c0") },
+        hovertemplate: "%{x:.0f} % decided<br>%{y:.1f} % of them wrong<extra></extra>",
+      }],
+      x: { title: "decided, % of samples, the most confident first", range: [0, 102] },
+      y: { title: "wrong, % of the decided", rangemode: "tozero" },
+      shapes: [line(colour, { x0: 0, x1: 100, y0: target.risk.random, y1: target.risk.random })],
+    }))],
+    ...target.coverage.map((held, number) => [`coverage-${number}`, (colour) => {
+      const order = held.held.map((value, i) => i).sort((a, b) => held.held[a] - held.held[b]);
+      return {
+        traces: [{
+          type: "scatter", mode: "markers", x: order.map((_, i) => i + 1), y: order.map((i) => held.held[i]),
+          text: order.map((i) => `${plain(held.subjects[i])}, ${held.rows[i]} samples`),
+          marker: { size: order.length > 60 ? 5 : 8, color: clear(colour("c0"), 0.75) },
+          hovertemplate: "%{text}<br>%{y:.1%} covered<extra></extra>",
+        }],
+        x: { title: "subjects, the least covered first", nticks: 6 },
+        y: { title: "share covered", range: [Math.min(held.promised, ...held.held) - 0.05, 1.02] },
+        shapes: [line(colour, { xref: "paper", x0: 0, x1: 1, y0: held.promised, y1: held.promised })],
+      };
+    }]),
+  ].filter(([, make]) => make).map(([name, make]) => [`${name}-${index}`, make]));
+
+  const axis = (colour, { title, ...rest }) => ({
+    title: { text: title, font: { size: 12, color: colour("muted") }, standoff: 8 },
+    gridcolor: colour("grid"), zeroline: false, tickfont: { size: 11, color: colour("muted") },
+    nticks: 7, automargin: true, ...rest,
+  });
+  const draw = () => {
+    const colour = theme();
+    return Promise.all(plots.map(([id, make]) => {
+      const plot = document.getElementById(id);
+      if (!plot) return null;
+      const { traces, x, y, shapes = [], height } = make(colour);
+      if (height) plot.style.height = `${height}px`;
+      return Plotly.react(plot, traces, {
+        margin: { l: 52, r: 12, t: 8, b: 46 }, showlegend: false, hovermode: "closest",
+        dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+        font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink") },
+        hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("rule"),
+                      font: { size: 11.5, color: colour("ink") } },
+        xaxis: axis(colour, x), yaxis: axis(colour, y), shapes,
+      }, { displayModeBar: false, responsive: true, doubleClick: "reset" });
+    }));
+  };
+  draw().then(() => {
+    document.querySelector("main").dataset.ready = "true";
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    addEventListener("beforeprint", draw);
+    addEventListener("afterprint", draw);
+    matchMedia("print").addEventListener("change", draw);
+  });
+})();
