@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from datasets.coded_trees import write_xlsx
+from datasets.empatica import write_empatica
+from datasets.media import pictures, write_avi
 from datasets.own_trees import MANIFEST
 from pyarrow import parquet
 
@@ -72,6 +74,24 @@ def test_video_and_table_of_a_recording_are_read_side_by_side(
     assert [o.times_s.tolist() for o in eda] == [[-1.5], [-0.5], [0.5], [1.5], [2.5]]
     assert (eda[0].source, eda[0].units) == ("eda", ("uS",))
     assert sum(isinstance(o, Frame) for o in seen) == 30
+
+
+def test_a_wristband_s_folder_beside_a_video(tmp_path: Path) -> None:
+    write_empatica(tmp_path / "e4", 5.0)
+    write_avi(tmp_path / "face.avi", pictures(20), 10)
+    header = "recording,onset,duration,subject,label,face,wrist"
+    write(tmp_path, "a,0,2,s,calm,face.avi,e4", "b,0,5,t,stressed,,e4", header=header)
+    modalities = {"face": {"kind": "recording"}, "wrist": {"kind": "recording", "offset_s": -2.0}}
+    both, wrist = manifest(tmp_path, modalities).items()
+    assert both.beside == (tmp_path / "e4",)
+    for item, frames in ((both, 20), (wrist, 0)):
+        with item.open() as recording:
+            seen = list(recording.observations())
+        times_s = [o.time_s for o in seen]
+        assert times_s == sorted(times_s)
+        assert sum(isinstance(o, Frame) for o in seen) == frames
+        eda = [o for o in seen if isinstance(o, SignalBlock) and o.source == "eda"]
+        assert (eda[0].times_s[0], eda[-1].times_s[-1]) == (-2.0, 2.75)
 
 
 def test_targets_of_all_kinds(trees: Callable[[str], Path]) -> None:
