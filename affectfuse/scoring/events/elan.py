@@ -90,7 +90,7 @@ def _timed(
 def _seconds(milliseconds: str | None) -> float:
     try:
         return int(milliseconds or "") / 1000
-    except ValueError:
+    except (ValueError, OverflowError):
         return math.nan
 
 

@@ -87,9 +87,10 @@ class Layout:
                     f"{path} has nothing called '{given}' for the {purpose}. "
                     f"{did_you_mean(given, filter(None, names))}"
                 )
-            wanted = usual if given is None else [given.lower()] if given else []
             taken = {name.lower() for name in found.values()}
-            free = [name for name in wanted if name in lower and name not in taken]
-            if free:
+            free = [name for name in usual if name in lower and name not in taken]
+            if given:
+                found[purpose] = lower[given.lower()]
+            elif given is None and free:
                 found[purpose] = lower[free[0]]
         return found

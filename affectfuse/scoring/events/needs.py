@@ -74,7 +74,10 @@ def unmet_needs(questions: Sequence[Question], needs: EventNeeds | None) -> Iter
     kinds = {question.kind for question in questions}
     missing = [kind for kind in (needs.scored, needs.against) if kind not in kinds]
     if missing:
-        told = f"no question is of the kind '{missing[0]}', which the protocol needs"
+        told = (
+            f"no question is of the kind '{missing[0]}', which the protocol needs: say which "
+            "column has the kinds (--column kind=NAME)"
+        )
         yield -1, "error", told
         return
     yield from _unpaired(questions, needs.scored, needs.against, "error")

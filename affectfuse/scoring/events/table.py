@@ -18,7 +18,8 @@ __all__ = ["EventIssue", "EventTable", "Severity", "understand"]
 
 Severity = Literal["error", "warning"]
 
-_UNKNOWN = {"", "n/a", "na", "nan"}
+_UNKNOWN = {"", "n/a"}
+_NO_NUMBER = {*_UNKNOWN, "na", "nan"}
 _END_TOLERANCE_S = 0.01
 
 
@@ -68,7 +69,7 @@ def understand(path: Path, read: Rows, layout: Layout) -> EventTable:
     rows, notes = _answers_are_times(read.rows, layout)
     found: list[tuple[Question, str]] = []
     issues = []
-    numbered = any(_known(row.cells.get("presentation", "")) for row in rows)
+    numbered = any(_stated(row.cells.get("presentation", "")) for row in rows)
     for row in rows:
         try:
             found.append((_question(row, layout, numbered), row.place))
@@ -89,7 +90,7 @@ def understand(path: Path, read: Rows, layout: Layout) -> EventTable:
 
 def _answers_are_times(rows: Sequence[Row], layout: Layout) -> tuple[list[Row], list[str]]:
     """Pass over a column of answers that holds words ('yes'), unless it was asked for."""
-    answers = [cell for row in rows if (cell := _known(row.cells.get("answer", "")))]
+    answers = [cell for row in rows if (cell := _stated(row.cells.get("answer", "")))]
     if not answers or "answer" in layout.columns or any(map(_is_number, answers)):
         return list(rows), []
     kept = [replace(row, cells={**row.cells, "answer": ""}) for row in rows]
@@ -102,7 +103,7 @@ def _question(row: Row, layout: Layout, numbered: bool) -> Question:
     cells = {purpose: one_line(cell) for purpose, cell in row.cells.items()}
     onset_s = _seconds("onset", cells["onset"])
     label, kind = _label_and_kind(cells, layout)
-    answer = _known(cells.get("answer", ""))
+    answer = _stated(cells.get("answer", ""))
     return Question(
         onset_s,
         _end_s(onset_s, cells),
@@ -132,7 +133,7 @@ def _label_and_kind(cells: Mapping[str, str], layout: Layout) -> tuple[str, Ques
 
 
 def _end_s(onset_s: float, cells: Mapping[str, str]) -> float:
-    end, duration = _known(cells.get("end", "")), _known(cells.get("duration", ""))
+    end, duration = _stated(cells.get("end", "")), _stated(cells.get("duration", ""))
     if not end:
         length_s = _seconds("duration", duration) if duration else 0.0
         if length_s < 0:
@@ -149,7 +150,7 @@ def _end_s(onset_s: float, cells: Mapping[str, str]) -> float:
 
 
 def _presentation(cell: str) -> int:
-    if not _known(cell):
+    if not _stated(cell):
         raise ValueError("has no presentation, while other rows have one")
     number = float(cell) if _is_number(cell) else 0.0
     if number < 1 or not number.is_integer():
@@ -181,7 +182,13 @@ def _is_number(cell: str) -> bool:
 
 
 def _known(cell: str) -> str:
+    """Return the text of a cell, '' for none."""
     return "" if cell.strip().lower() in _UNKNOWN else cell
+
+
+def _stated(cell: str) -> str:
+    """Return the text of a cell of numbers, '' where none is stated."""
+    return "" if cell.strip().lower() in _NO_NUMBER else cell
 
 
 def _short(cell: str) -> str:

@@ -43,11 +43,12 @@ def read_textgrid(path: Path) -> tuple[dict[str, list[Annotation]], list[str]]:
     tokens.number(), tokens.number()
     tiers: dict[str, list[Annotation]] = {}
     for _ in range(tokens.count() if tokens.flag() == "<exists>" else 0):
-        kind, name = tokens.text(), tokens.text()
+        kind = tokens.text()
         if kind not in _KINDS:
             tokens.fail(f"has a tier of class '{kind[:40]}'")
-        tokens.number(), tokens.number()
+        name = tokens.text()
         annotations = tiers.setdefault(name, [])
+        tokens.number(), tokens.number()
         for number in range(1, tokens.count() + 1):
             onset_s = tokens.number()
             offset_s = tokens.number() if kind == "IntervalTier" else onset_s
@@ -82,14 +83,14 @@ class _Tokens:
 
     def count(self) -> int:
         found = self._next("number")
-        if not found.isdigit():
+        if not found.isdigit() or len(found) > 9:
             self.fail(f"has {found} where a count belongs")
         return int(found)
 
     def _next(self, kind: str) -> str:
         match = next(self._values, None)
         if match is None:
-            self._at = len(self._text)
+            self._at = len(self._text.rstrip())
             self.fail("ends too early")
             return ""
         self._at = match.start()

@@ -81,7 +81,7 @@ def rows_of_tiers(path: Path, tiers: Tiers, layout: Layout) -> Rows:
         }
         rows.append(Row(annotation.place, cells))
     rows += [
-        Row(annotation.place, {}, "has no times of its own: align it in ELAN")
+        Row(annotation.place, {}, "has no times of its own: align it")
         for annotation, _ in marked
         if not _is_timed(annotation)
     ]

@@ -11,10 +11,9 @@ from typing import Any
 from affectfuse.errors import EventsError, did_you_mean
 from affectfuse.scoring.events.layout import Layout
 from affectfuse.scoring.events.rows import Row, Rows
+from affectfuse.scoring.events.xdf_chunks import check_chunks
 
 __all__ = ["read_xdf"]
-
-_MAGIC = b"XDF:"
 
 
 def read_xdf(path: Path, layout: Layout) -> Rows:
@@ -34,8 +33,7 @@ def read_xdf(path: Path, layout: Layout) -> Rows:
         raise EventsError(
             f"{path} needs pyxdf, which is not installed: pip install 'affectfuse[lsl]'."
         ) from None
-    if path.suffix.lower() == ".xdf":
-        _check_magic(path)
+    check_chunks(path)
     with _said() as said:
         try:
             streams, _ = pyxdf.load_xdf(path, on_chunk=_thinned, dejitter_timestamps=False)
@@ -51,16 +49,6 @@ def read_xdf(path: Path, layout: Layout) -> Rows:
     notes += [f"pyxdf says: {line}" for line in said[:5]]
     rows = [row for stream in chosen for row in _rows(path, stream, zero_s, layout)]
     return Rows(tuple(rows), tuple(notes))
-
-
-def _check_magic(path: Path) -> None:
-    try:
-        with path.open("rb") as file:
-            begins = file.read(len(_MAGIC))
-    except OSError as error:
-        raise EventsError(f"cannot read the events in {path}: {error.strerror}.") from None
-    if begins != _MAGIC:
-        raise EventsError(f"{path} is no XDF file: it does not begin with 'XDF:'.")
 
 
 @contextmanager
