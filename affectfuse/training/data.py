@@ -42,7 +42,9 @@ class Batches:
         seed: called at the start of each pass; rows are shuffled by it. None keeps their order.
         draws: so many random numbers in [0, 1) for each row, (batch, draws), are added as 'draws';
             they follow from the seed and the place in the pass, whichever process asks.
-        part: which of how many interleaved parts of each batch to give: a process's share.
+        part: which of how many interleaved parts of each batch to give: a process's share. All are
+            of one length, so that a part may end in a row that is another's: 'own' (batch,) bool
+            says which rows are its own. With one part there is no 'own'.
     """
 
     def __init__(
@@ -75,11 +77,14 @@ class Batches:
         first, parts = self._part
         for start in range(0, self._count, self._size):
             stop = min(start + self._size, self._count)
-            # A process whose share of a short last batch is empty takes its first row.
-            own = slice(start + first if start + first < stop else start, stop, parts)
-            batch = _take(self._rows, order[own].contiguous())
+            share = -(-(stop - start) // parts)
+            places = start + first + parts * torch.arange(share)
+            own, places = places < stop, places.clamp(max=stop - 1)
+            batch = _take(self._rows, order[places])
             if draws is not None:
-                batch["draws"] = draws[own]
+                batch["draws"] = draws[places]
+            if parts > 1:
+                batch["own"] = own.to(self._device)
             yield batch
 
 

@@ -46,9 +46,11 @@ def deterministic(seed: int) -> Iterator[None]:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Lightning's own remarks off the user's screen; errors still come as exceptions."""
-    logger = logging.getLogger("pytorch_lightning")  # devices found, tips, "max_epochs reached"
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    # Devices found, processes begun, tips, "max_epochs reached".
+    loggers = [logging.getLogger(name) for name in ("pytorch_lightning", "lightning_fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             # Few batches an epoch are intended: tables are small and lie in memory.
@@ -63,7 +65,8 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytorch_lightning as lightning
 import torch
+from lightning_utilities.core.apply_func import apply_to_collection
 from torch import Tensor
 
 from affectfuse.evaluation.target_metrics import target_metrics
@@ -102,7 +104,9 @@ class AffectModule(lightning.LightningModule):
     """Trains a fusion model.
 
     The loss is the fused one plus `modality_loss` times that of the present modalities, each on its
-    own logits, all of them pooled; see `affectfuse.training.targets.loss`.
+    own logits, all of them pooled; see `affectfuse.training.targets.loss`. Where several processes
+    train, it is the loss of their whole batch, whichever of them holds which rows: what one process
+    would have.
 
     Args:
         model: in place.
@@ -116,10 +120,12 @@ class AffectModule(lightning.LightningModule):
         self.outputs = outputs
         self.settings = settings
         self._validated: list[tuple[Tensor, dict[str, Tensor]]] = []
+        self._processes = 1
         self._whole: Callable[..., FusionOutput] = model.forward
         self._head: Callable[..., FusionOutput] = model.fuse
 
     def setup(self, stage: str) -> None:
+        self._processes = self.trainer.world_size
         if self.settings.compile:
             self._whole = torch.compile(self.model.forward)
             self._head = torch.compile(self.model.fuse)
@@ -134,12 +140,32 @@ class AffectModule(lightning.LightningModule):
         if self.settings.modality_dropout:
             present = drop_modalities(present, batch["draws"], self.settings.modality_dropout)
         output = self._output(batch, present)
-        labels: dict[str, Tensor] = batch["labels"]
-        own = output.modality_logits
-        pooled = {name: torch.cat([found] * len(own)) for name, found in labels.items()}
-        rows = torch.cat([present[name] for name in own])
-        modality_loss = self._loss(torch.cat(list(own.values())), pooled, rows)
-        return self._loss(output.logits, labels) + self.settings.modality_loss * modality_loss
+        said = torch.stack([output.logits, *output.modality_logits.values()], 1)
+        rows = torch.stack([present[name] for name in output.modality_logits], 1)
+        labels, own = batch["labels"], None
+        if self._processes > 1:  # each takes the loss of the whole batch
+            said = self._gathered(said)
+            rows, labels, own = self._gathered((rows, labels, batch["own"]))
+            rows = rows & own[:, None]
+        modalities = rows.shape[1]
+        pooled = {n: found.repeat_interleave(modalities, 0) for n, found in labels.items()}
+        modality_loss = self._loss(said[:, 1:].flatten(0, 1), pooled, rows.flatten())
+        total = self._loss(said[:, 0], labels, own) + self.settings.modality_loss * modality_loss
+        if self._processes > 1:
+            # Each has the gradient of its own rows; of these the mean is taken, not the sum.
+            total = self._processes * total - (self._processes - 1) * total.detach()
+        return total
+
+    def _gathered(self, values: Any) -> Any:
+        """Return the rows of all processes, one after another; own rows have a gradient."""
+
+        def join(value: Tensor) -> Tensor:
+            parts = [torch.empty_like(value) for _ in range(self._processes)]
+            torch.distributed.all_gather(parts, value.detach().contiguous())
+            parts[self.global_rank] = value
+            return torch.cat(parts)
+
+        return apply_to_collection(values, Tensor, join)
 
     def _loss(
         self, logits: Tensor, labels: dict[str, Tensor], rows: Tensor | None = None
