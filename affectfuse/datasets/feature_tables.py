@@ -16,7 +16,7 @@ from affectfuse.datasets.keyed_tables import FeatureTable, TableFile
 from affectfuse.datasets.label_columns import SegmentLabels
 from affectfuse.datasets.own import OwnDataset
 from affectfuse.datasets.segments import check_rows
-from affectfuse.datasets.sheets import Row, read_sheet
+from affectfuse.datasets.sheets import Row, frame_number, read_sheet
 from affectfuse.errors import ConfigError, DatasetError, did_you_mean
 
 __all__ = ["FeatureTables"]
@@ -35,6 +35,9 @@ class FeatureTables(OwnDataset):
         subject: the column of it that says who was recorded; None: the pattern does.
         subject_pattern: a regular expression that finds the subject in the key, whose parts are
             joined by '_': its first group, such as '^([^_]+)'.
+        onset: the column of it that says when a segment begins in its session, in seconds; None:
+            not known, and what the position in the session tells cannot be probed.
+        duration: the column that says how long it lasts; None: not known.
         tables: by modality, a path, or `{path: ..., keys: [...]}` and what else there is to say,
             see `TableFile`. Keys are the label table's, unless said.
         targets: by name, see `LabelColumns`.
@@ -55,6 +58,8 @@ class FeatureTables(OwnDataset):
         keys: Sequence[str] = ("key",),
         subject: str | None = "subject",
         subject_pattern: str | None = None,
+        onset: str | None = None,
+        duration: str | None = None,
         tables: Mapping[str, str | Mapping[str, Any]] | None = None,
         targets: Mapping[str, Mapping[str, Any]] | None = None,
         attributes: Sequence[str] = (),
@@ -71,7 +76,7 @@ class FeatureTables(OwnDataset):
                 "says it (subject_pattern), and set the other one to null."
             )
         self._labels_path, self._keys = labels, _words(keys)
-        self._subject = subject
+        self._subject, self._onset, self._duration = subject, onset, duration
         try:
             self._pattern = re.compile(subject_pattern or "(.*)")
         except re.error as error:
@@ -95,13 +100,15 @@ class FeatureTables(OwnDataset):
 
     def item(self, key: str, path: Path) -> DatasetItem:
         row, subject, labels = self._rows[key]
+        onset_s, length_s = (_seconds(row, name) for name in (self._onset, self._duration))
+        interval = Interval(onset_s, onset_s + length_s, labels.label, values=labels.values)
         if key not in self._features:
             raise DatasetError("no table has a row for it")
         return DatasetItem(
             key,
             subject,
             path,
-            labels=(Interval(0.0, 0.0, labels.label, values=labels.values),) if labels else (),
+            labels=(interval,) if labels else (),
             attributes={"database": self.name, **{name: row[name] for name in self._attributes}},
             features=self._features[key],
         )
@@ -112,8 +119,8 @@ class FeatureTables(OwnDataset):
     def _labelled(self, path: Path) -> dict[str, tuple[Row, str, SegmentLabels]]:
         """Return the rows of the label table by key, with the subject and the labels."""
         sheet = read_sheet(path)
-        wanted = [*self._keys, *self.labels.names, *self._attributes]
-        sheet.require([*wanted, self._subject] if self._subject else wanted)
+        optional = [name for name in (self._subject, self._onset, self._duration) if name]
+        sheet.require([*self._keys, *self.labels.names, *self._attributes, *optional])
         found: dict[str, tuple[Row, str, SegmentLabels]] = {}
         faults = []
         for row in sheet.rows:
@@ -123,6 +130,11 @@ class FeatureTables(OwnDataset):
             subject = row[self._subject] if self._subject else match[1] if match else ""
             if not subject:
                 wrong.append(f"nobody is named as the subject of '{key}'")
+            wrong += [
+                f"'{name}' is '{row[name]}'; it must be seconds, at least 0"
+                for name in (self._onset, self._duration)
+                if name and not _seconds(row, name) >= 0
+            ]
             if key in found:
                 wrong.append(f"'{key}' is the key of row {found[key][0].number} already")
             faults += [(row, fault) for fault in wrong]
@@ -154,6 +166,10 @@ class FeatureTables(OwnDataset):
             notes.append(f"{len(without)} rows have no row in {labels.name}: left out")
         if notes:
             self._notes[table.path.name] = "; ".join(notes)
+
+
+def _seconds(row: Row, name: str | None) -> float:
+    return 0.0 if name is None else frame_number(row[name])
 
 
 def _described(name: str, said: str | Mapping[str, Any], keys: Sequence[str]) -> dict[str, Any]:

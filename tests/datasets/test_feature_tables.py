@@ -82,6 +82,18 @@ def test_the_subject_may_stand_in_the_key(tmp_path: Path) -> None:
         tables(tmp_path, subject_pattern="^(x)", **given).items()
 
 
+def test_times_of_segments_are_taken_from_their_columns(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("key,subject,y,at,long\n1,s,a,0,60\n2,s,b,90.5,30\n")
+    (tmp_path / "f.csv").write_text("key,p\n1,1\n2,2\n")
+    items = tables(tmp_path, onset="at", duration="long").items()
+    assert [(i.labels[0].onset_s, i.labels[0].offset_s) for i in items] == [(0, 60), (90.5, 120.5)]
+    (tmp_path / "labels.csv").write_text("key,subject,y,at,long\n1,s,a,0,x\n2,s,b,-1,30\n")
+    with pytest.raises(DatasetError, match=r"row 2 .*'long' is 'x'; .*row 3 .*'at' is '-1'"):
+        tables(tmp_path, onset="at", duration="long").items()
+    with pytest.raises(DatasetError, match="no column 'begin'"):
+        tables(tmp_path, onset="begin").items()
+
+
 def test_named_columns_are_taken_as_they_are(tmp_path: Path) -> None:
     write(tmp_path, ["1,s,a", "2,s,b"], ["1,7,x", "2,7,x"])
     kept = tables(tmp_path, tables={"f": {"path": "f.csv", "columns": ["p"]}}).items()
