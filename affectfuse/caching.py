@@ -9,13 +9,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import os
 import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from functools import cache, partial
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import safetensors.numpy
@@ -174,6 +176,7 @@ def _run(
         return
     # Spawned, not forked: neither torch nor MediaPipe survives a fork with its threads.
     starting = partial(_start_worker, start)
+    others = set(active_children())
     pool = ProcessPoolExecutor(workers, get_context("spawn"), initializer=starting)
     try:
         futures = {pool.submit(_make, task[1], task[2]): task for task in tasks}
@@ -184,14 +187,27 @@ def _run(
             "a process that reads recordings was ended from outside, perhaps for want of memory: "
             "run again with fewer workers; what was read so far is kept."
         ) from None
+    except BaseException:
+        for worker in set(active_children()) - others:
+            worker.terminate()  # otherwise the pool waits for the tasks they are at
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _start_worker(start: Callable[[], object] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends it at once and without a traceback
+    Thread(target=_end_with_parent, daemon=True).start()
     if start:
         start()
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that began it has ended, however that came about."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _make(file: Path, extract: Callable[[], Extracted]) -> str | None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
+import subprocess
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -55,6 +59,37 @@ def test_a_worker_that_is_killed_ends_the_run_with_advice(tmp_path: Path) -> Non
     tasks = [(name, tmp_path / name, ended) for name in ("a", "b")]
     with pytest.raises(RecordingError, match="run again with fewer workers"):
         run_tasks(tasks, 2, "ending")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_workers_end_with_the_process_that_began_them(tmp_path: Path, how: signal.Signals) -> None:
+    script = Path(__file__).parent / "sleeping_tasks.py"
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], stderr=subprocess.DEVNULL
+    ) as process:
+        wait_until(lambda: len(list(tmp_path.glob("*.worker"))) == 2)
+        workers = [int(file.stem) for file in tmp_path.glob("*.worker")]
+        assert all(map(runs, workers))
+        process.send_signal(how)  # to it alone, not to its group
+        process.wait(20)
+    wait_until(lambda: not any(map(runs, workers)))
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+def runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{process}/stat")  # ended, but not yet fetched by whoever adopted it
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def test_the_digest_of_a_recording_follows_its_content_and_not_its_place(tmp_path: Path) -> None:
