@@ -7,11 +7,11 @@ import sys
 
 import typer
 
-from affectfuse.cli import cache, evaluation, export, recordings, training
+from affectfuse.cli import cache, evaluation, events, export, recordings, training
 from affectfuse.cli.application import app
 from affectfuse.errors import AffectFuseError, OutputError
 
-__all__ = ["app", "cache", "evaluation", "export", "main", "recordings", "training"]
+__all__ = ["app", "cache", "evaluation", "events", "export", "main", "recordings", "training"]
 
 
 def main() -> None:

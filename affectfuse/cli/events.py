@@ -133,12 +133,12 @@ def _pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
 def _needs(protocol: str | None) -> EventNeeds | None:
     if protocol is None:
         return None
-    from affectfuse.errors import ConfigError, did_you_mean
-    from affectfuse.scoring.events import EVENT_NEEDS
+    from affectfuse.config import load_node
+    from affectfuse.scoring.events import EVENT_NEEDS, EventNeeds
 
     if protocol not in EVENT_NEEDS:
-        raise ConfigError(f"unknown protocol '{protocol}'. {did_you_mean(protocol, EVENT_NEEDS)}")
-    return EVENT_NEEDS[protocol]
+        load_node("protocol", protocol)
+    return EVENT_NEEDS.get(protocol, EventNeeds())
 
 
 def _first(issues: Sequence[EventIssue]) -> str:

@@ -23,9 +23,10 @@ class EventNeeds:
         scored: the kind that it scores; '' any event.
         against: the kind that each scored question is held against, in its own series and
             presentation; '' none.
-        min_scored: different questions of the scored kind that a series must have.
+        min_scored: different questions of the scored kind.
         min_against: different questions of the other kind.
-        min_presentations: how often each of both must be asked.
+        min_against_each: questions of the other kind that a presentation needs to be used.
+        min_presentations: how many must be used, over all series.
         min_pairs: scored questions x presentations below which there is no interval.
         answers: whether the answers' times bound the evaluated window.
     """
@@ -34,28 +35,19 @@ class EventNeeds:
     against: QuestionKind = ""
     min_scored: int = 1
     min_against: int = 1
-    min_presentations: int = 1
-    min_pairs: int = 1
-    answers: bool = False
+    min_against_each: int = 1
+    min_presentations: int = 3
+    min_pairs: int = 6
+    answers: bool = True
 
-
-_COMPARISON = EventNeeds(
-    "relevant",
-    "comparison",
-    min_scored=2,
-    min_against=2,
-    min_presentations=3,
-    min_pairs=6,
-    answers=True,
-)
 
 EVENT_NEEDS: Mapping[str, EventNeeds] = {
     "baseline_shift": EventNeeds(),
-    "comparison_question": _COMPARISON,
-    "concealed_information": EventNeeds("probe", "irrelevant", min_against=3, min_pairs=6),
-    "oss3": _COMPARISON,
+    "comparison_question": EventNeeds("relevant", "comparison", min_scored=2, min_against=2),
+    "concealed_information": EventNeeds("probe", "irrelevant", min_against_each=3, answers=False),
+    "oss3": EventNeeds("relevant", "comparison", min_scored=2, min_against=2),
 }
-"""By the protocol's name."""
+"""By the protocol's name, with the floors of its config."""
 
 
 def unmet_needs(questions: Sequence[Question], needs: EventNeeds | None) -> Iterator[Finding]:
@@ -101,25 +93,33 @@ def _unpaired(
 
 
 def _too_few(questions: Sequence[Question], needs: EventNeeds) -> Iterator[Finding]:
-    asked: dict[tuple[str, QuestionKind], dict[str, list[int]]] = defaultdict(dict)
+    labels: dict[QuestionKind, set[tuple[str, str]]] = defaultdict(set)
+    held: dict[tuple[str, int], dict[QuestionKind, list[int]]] = {}
     for index, question in enumerate(questions):
-        asked[question.series, question.kind].setdefault(question.label, []).append(index)
+        labels[question.kind].add((question.series, question.label))
+        kinds = held.setdefault((question.series, question.presentation), defaultdict(list))
+        kinds[question.kind].append(index)
+    for kind, least in ((needs.scored, needs.min_scored), (needs.against, needs.min_against)):
+        if len(labels[kind]) < least:
+            told = f"{len(labels[kind])} different {kind} question(s), at least {least} needed"
+            yield -1, "error", told
+    used = 0
+    for (_, presentation), kinds in held.items():
+        scored, against = kinds[needs.scored], kinds[needs.against]
+        used += bool(scored) and len(against) >= needs.min_against_each
+        if scored and 0 < len(against) < needs.min_against_each:
+            told = (
+                f"is held against {len(against)} {needs.against} question(s) in presentation "
+                f"{presentation}, at least {needs.min_against_each} needed"
+            )
+            yield scored[0], "error", told
+    if used < needs.min_presentations:
+        told = (
+            f"{used} presentation(s) hold what is needed of both kinds, at least "
+            f"{needs.min_presentations} needed"
+        )
+        yield -1, "error", told
     pairs = sum(question.kind == needs.scored for question in questions)
-    for series in dict.fromkeys(question.series for question in questions):
-        where = f" in series '{series}'" if series else ""
-        wanted = ((needs.scored, needs.min_scored), (needs.against, needs.min_against))
-        for kind, least in wanted:
-            labels = asked.get((series, kind), {})
-            if labels and len(labels) < least:
-                told = f"{len(labels)} {kind} question(s){where}: the protocol needs {least}"
-                yield -1, "error", told
-            for label, indices in labels.items():
-                if len(indices) < needs.min_presentations:
-                    told = (
-                        f"asks '{label}' {len(indices)} time(s){where}: the protocol needs "
-                        f"{needs.min_presentations} presentations"
-                    )
-                    yield indices[0], "error", told
     if pairs < needs.min_pairs:
         told = (
             f"{pairs} presentation(s) of {needs.scored} questions: there is no interval below "

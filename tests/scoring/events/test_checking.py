@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from affectfuse.config import build, load_node, names
 from affectfuse.errors import EventsError
+from affectfuse.scoring.base import ScoringProtocol
 from affectfuse.scoring.events import (
     EVENT_NEEDS,
     EventTable,
@@ -130,12 +132,49 @@ def test_unequal_and_too_few_presentations(tmp_path: Path) -> None:
     assert found == [
         "warning: 5 presentation(s) of relevant questions: there is no interval below 6",
         "warning: row 5 asks 'r2' 2 times in all, others 3 times",
-        "error: row 5 asks 'r2' 2 time(s) in series 'A': the protocol needs 3 presentations",
     ]
-    few = [line for line in rows() if line[3] != "r2"]
-    assert "error: 1 relevant question(s) in series 'A': the protocol needs 2" in said(
-        table(tmp_path, few)
-    )
+    few = [line for line in rows() if line[3] not in ("r2", "c1")]
+    assert said(table(tmp_path, few)) == [
+        "error: 1 different relevant question(s), at least 2 needed",
+        "error: 1 different comparison question(s), at least 2 needed",
+        "warning: 3 presentation(s) of relevant questions: there is no interval below 6",
+    ]
+    assert said(table(tmp_path, rows()[:8])) == [
+        "error: 2 presentation(s) hold what is needed of both kinds, at least 3 needed",
+        "warning: 4 presentation(s) of relevant questions: there is no interval below 6",
+    ]
+
+
+def test_too_few_irrelevant_items_in_a_presentation(tmp_path: Path) -> None:
+    lines = rows()
+    for line in lines:
+        line[2] = "probe" if line[3] == "r1" else "irrelevant"
+    del lines[0]
+    assert said(table(tmp_path, lines), "concealed_information") == [
+        "error: 2 presentation(s) hold what is needed of both kinds, at least 3 needed",
+        "warning: 3 presentation(s) of probe questions: there is no interval below 6",
+        "error: row 2 is held against 2 irrelevant question(s) in presentation 1, at least 3 "
+        "needed",
+        "warning: row 5 asks 'c1' 2 times in all, others 3 times",
+    ]
+
+
+FLOORS = {
+    "first": "scored",
+    "second": "against",
+    "min_relevant": "min_scored",
+    "min_comparison": "min_against",
+    "min_irrelevant": "min_against_each",
+    "min_presentations": "min_presentations",
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(names("protocol")) & set(EVENT_NEEDS)))
+def test_needs_are_the_floors_of_the_protocol(name: str) -> None:
+    protocol = build(load_node("protocol", name), ScoringProtocol)  # type: ignore[type-abstract]
+    for floor, need in FLOORS.items():
+        if hasattr(protocol, floor):
+            assert getattr(protocol, floor) == getattr(EVENT_NEEDS[name], need), floor
 
 
 def test_kinds_and_answers_that_are_missing_altogether(tmp_path: Path) -> None:
