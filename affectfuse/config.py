@@ -182,7 +182,11 @@ def _extended(recipe: DictConfig) -> DictConfig:
     base = recipe.pop("extends", None)
     if base is None:
         return recipe
-    merged = OmegaConf.merge(_extended(_read(configs_dir() / f"{base}.yaml")), recipe)
+    extended = _extended(_read(configs_dir() / f"{base}.yaml"))
+    for key in _LISTS:
+        if key in recipe:  # a list of names, or a mapping: in place of the base's, never merged
+            extended[key] = None
+    merged = OmegaConf.merge(extended, recipe)
     return cast(DictConfig, merged)
 
 

@@ -78,6 +78,11 @@ def test_a_recipe_may_extend_another(tree: Path) -> None:
     assert (recipe.seed, recipe.fast, recipe.dataset.root) == (9, True, "/d")
     assert recipe.fusion == load_recipe("train").fusion
     assert "extends" not in recipe
+    own = "extends: train\nmodalities:\n  slow: {config: pulse, window_s: 20.0}\n"
+    (tree / "named.yaml").write_text(own)
+    assert load_recipe("named").modalities == {
+        "slow": {"target": "affectfuse.x.Y", "window_s": 20.0}
+    }
 
 
 def test_a_list_may_stand_for_a_number(tree: Path) -> None:
