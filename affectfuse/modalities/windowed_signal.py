@@ -71,7 +71,8 @@ class WindowedSignal(Modality):
     windows: over those that ended from `past_gap_s` to `past_gap_s` + s before this one, for each s
     of `past_s`; and, where one is declared, over those within the baseline, the first `baseline_s`
     of the recording. Labels and the future have no part in it. A feature that is not known counts
-    as unchanged, 0. As long as a mean is not known, the sample's quality is 0.
+    as unchanged, 0. As long as a mean is not known, the sample's quality is 0. With neither past
+    nor baseline, as in recordings too short for them, a sample is the features themselves.
 
     A sample is float32 (difference,): all features against the first past, then the next, ..., then
     the baseline. It is known as soon as the first reading at or after its end has come, and depends
@@ -112,8 +113,6 @@ class WindowedSignal(Modality):
             raise ValueError(f"past_s is {list(past_s)}: a span holds at least one period.")
         if baseline_s is not None and not baseline_s >= window_s + period_s:
             raise ValueError(f"baseline_s is {baseline_s:g}: give at least a window and a period.")
-        if not past_s and baseline_s is None:
-            raise ValueError("give past_s or baseline_s: a sample is a difference from either.")
         self.source = source
         self.window_s = window_s
         self.period_s = period_s
@@ -124,7 +123,7 @@ class WindowedSignal(Modality):
         self.latency_s = window_s / 2.0
         self.max_age_s = 2.0 * period_s
         self.quality_floor = quality_floor
-        references = len(self.past_s) + (baseline_s is not None)
+        references = len(self.past_s) + (baseline_s is not None) or 1
         self.sample_shape = (references * len(self.reader().features),)
         self.embedding_dim = embedding_dim or self.sample_shape[0]
         self._linear = embedding_dim == 0
@@ -235,7 +234,7 @@ class _Past:
         if self._baseline_s is not None:
             pasts.append(self._baseline if time_s > self._baseline_s else [])
         means = [_mean(past, len(features)) for past in pasts]
-        differences = np.concatenate([features - mean for mean in means])
+        differences = np.concatenate([features - mean for mean in means] or [features])
         return np.nan_to_num(differences, nan=0.0).astype(np.float32), all(map(len, pasts))
 
 
