@@ -23,12 +23,17 @@ _MIN_WINDOWS = 3
 """Windows a session must have for a standard deviation of its own."""
 
 _APART_S = 5.0
-"""Shifts nearer to each other lay nearly the same windows, and do not count as different."""
+"""Moments nearer to each other have nearly the same windows, and do not count as different."""
+
+_AGAINST = {
+    "pseudo_events": "sets of pseudo-events around the events",
+    "circular_shift": "circular shifts of the events",
+}
 
 
 @dataclass(eq=False)
 class BaselineShift(MeasuringProtocol):
-    """For every event and channel, how it changes after the event's onset, tested by shifting.
+    """For every event and channel, how it changes after the onset, tested against other times.
 
     Of all channels those that are a change already: means after less before, heart-rate
     deceleration and acceleration, pulse amplitude after over before, rises.
@@ -37,15 +42,17 @@ class BaselineShift(MeasuringProtocol):
     standard deviation, N-1, of the shifts at moments every `window_s` of the session: an effect
     size, for comparison between channels of one session) and `events_scored`.
 
-    The contrast of a channel is its mean shift less the mean at all other times of the session;
-    the interval is over the events. p: the whole train of events is shifted in a circle through
-    the session, by `permutations` evenly spread steps, which keeps its spacing and the signal's
-    own slow changes; two-sided, adjusted for all channels by step-down max-T. Without an effect
-    it is exact where the signal does not change its nature within the session. Events at even
-    distances leave little to tell them from a shifted train: vary the distances.
+    The contrast of a channel is its mean shift less the mean at other times of the session; the
+    interval is over the events. Other times are, `permutations` times over, pseudo-events, each
+    drawn evenly from the stretch around one event, half way to its neighbours: so they match the
+    events in number, spacing and place, and slow changes of the session touch both alike. Or the
+    whole train of events, shifted in a circle through the session by evenly spread steps, which
+    is exact where signals keep their nature, but tells little of few events, of a short session,
+    or of events at even distances. p is two-sided, adjusted for all channels by step-down max-T.
 
     Attributes:
         min_events: with fewer in a channel there is no contrast.
+        against: 'pseudo_events' or 'circular_shift'.
 
     Reference:
         Westfall, Young (1993), Resampling-based multiple testing.
@@ -54,6 +61,12 @@ class BaselineShift(MeasuringProtocol):
     name = "baseline_shift"
 
     min_events: int = 3
+    against: str = "pseudo_events"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.against not in _AGAINST:
+            raise ValueError(f"against is '{self.against}'; allowed: {', '.join(_AGAINST)}")
 
     def uses(self, channel: Channel) -> bool:
         return channel.own_baseline and channel.tested
@@ -64,7 +77,11 @@ class BaselineShift(MeasuringProtocol):
         names = tuple(channel.name for channel in measured.channels)
         if not inside or end_s - start_s < 1.0:
             return Permuted(names, np.full((1, len(names)), np.nan), 0, self.least_permutations)
-        moments = self._windows.moments(inside).shifted(start_s, end_s, self.permutations)
+        moments = self._windows.moments(inside)
+        if self.against == "circular_shift":
+            moments = moments.shifted(start_s, end_s, self.permutations)
+        else:
+            moments = moments.moved(start_s, end_s, self.permutations, self.seed)
         columns = []
         for channel in measured.channels:
             values = known_values(channel, moments, self.min_coverage)
@@ -72,7 +89,7 @@ class BaselineShift(MeasuringProtocol):
             known = np.isfinite(by_shift)
             count = known.sum(axis=1)
             total = np.where(known, by_shift, 0.0).sum(axis=1)
-            enough = count >= max(1.0, 0.5 * count[0])
+            enough = count >= max(1.0, 0.5 * len(inside))
             columns.append(np.where(enough, total / np.maximum(count, 1), np.nan))
         statistics = np.stack(columns, axis=1) if columns else np.zeros((1, 0))
         distinct = min(self.permutations + 1, int((end_s - start_s) / _APART_S))
@@ -138,15 +155,15 @@ class BaselineShift(MeasuringProtocol):
                 notes.append(
                     f"the baseline of '{later.label}' overlaps the window of '{earlier.label}'"
                 )
-        if even := _even(questions):
+        if self.against == "circular_shift" and (even := _even(questions)):
             notes.append(even)
         return tuple(notes)
 
     def _methods(self, measured: Measurements) -> str:
         return (
             f"{self.how()} Of {len(measured.questions)} events and {len(measured.channels)} "
-            "channels the mean change was compared with that at all other times of the session, by "
-            f"{self.permutations} circular shifts of the events (two-sided; step-down max-T over "
+            "channels the mean change was compared with that at other times of the session, by "
+            f"{self.permutations} {_AGAINST[self.against]} (two-sided; step-down max-T over "
             f"the channels); {self.confidence:.0%} intervals are exact sign-flip intervals over "
             "the events, Student's with more than 14."
         )

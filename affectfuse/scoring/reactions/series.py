@@ -75,9 +75,16 @@ class Series:
         """Return the values between readings, linear; NaN where there are none around."""
         if not len(self._times_s):
             return np.full(np.shape(times_s), np.nan)
-        values = np.interp(times_s, self._times_s, self._values)
-        _, share = self.mean(times_s - self.step_s / 2, times_s + self.step_s / 2)
-        return np.asarray(np.where(share > 0.4, values, np.nan))
+        wide = np.flatnonzero(np.diff(self._times_s) > 2.0 * _MAX_STRETCH * self.step_s)
+        edges_s = np.r_[
+            self._times_s[wide] + self.step_s / 2, self._times_s[wide + 1] - self.step_s / 2
+        ]
+        # What is between the edges of a gap, or beside them, comes out as NaN.
+        points_s = np.r_[self._times_s, edges_s]
+        values = np.r_[self._values, np.full(len(edges_s), np.nan)]
+        order = np.argsort(points_s, kind="stable")
+        read = np.interp(times_s, points_s[order], values[order], left=np.nan, right=np.nan)
+        return np.asarray(read)
 
     def smoothed(self, span_s: float) -> Series:
         """Return its moving means over `span_s`, centred."""

@@ -77,6 +77,29 @@ class Moments:
         """Return the moments from `first` to before `last`."""
         return Moments(self.onsets_s[first:last], self.latest_s[first:last])
 
+    def moved(self, start_s: float, end_s: float, count: int, seed: int) -> Moments:
+        """Return the moments and `count` sets of others in their stead, as one row.
+
+        Each is moved to a moment drawn evenly from its own stretch of the session, half way to
+        its neighbours, and as far on the other side of the first and the last; within a span.
+
+        Shape: ((1 + count) * moment,), all moments of one set after another.
+        """
+        order = np.argsort(self.onsets_s, kind="stable")
+        sorted_s = self.onsets_s[order]
+        halves_s = np.diff(sorted_s) / 2.0
+        if len(halves_s):
+            before_s, after_s = np.r_[halves_s[0], halves_s], np.r_[halves_s, halves_s[-1]]
+        else:
+            before_s = after_s = np.full(1, end_s - start_s)
+        lowest_s, highest_s = np.empty(len(self)), np.empty(len(self))
+        lowest_s[order] = np.maximum(sorted_s - before_s, start_s)
+        highest_s[order] = np.minimum(sorted_s + after_s, end_s)
+        places = np.random.default_rng(seed).random((count, len(self)))
+        drawn_s = lowest_s + places * (highest_s - lowest_s)
+        moved_s = np.concatenate([self.onsets_s[None], drawn_s])
+        return Moments(moved_s.ravel(), np.tile(self.latest_s, count + 1))
+
     def shifted(self, start_s: float, end_s: float, count: int) -> Moments:
         """Return the moments and `count` circular shifts of them within a span, as one row.
 
