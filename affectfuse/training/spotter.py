@@ -28,8 +28,10 @@ from affectfuse.modalities.micro_expression.spotter_inference import SpotterWeig
 from affectfuse.modalities.micro_expression.spotter_network import SpotterNetwork
 from affectfuse.training.fitting import deterministic, fit, torch_threads
 from affectfuse.training.recipes import check_keys, container, settings_of, share
-from affectfuse.training.spotter_data import KINDS, WindowSampler, trace_motion
+from affectfuse.training.spotter_data import WindowSampler, trace_motion
+from affectfuse.training.spotter_faces import motions_on_another_face
 from affectfuse.training.spotter_module import SpotterModule, SpotterSettings, Windows
+from affectfuse.training.spotter_targets import KINDS
 from affectfuse.training.spotter_traces import coded_expressions, read_motions
 from affectfuse.training.trained_weights import TrainedWeights, made_now, without_nan
 
@@ -37,6 +39,7 @@ __all__ = ["calibrate", "measure_spotter", "spot_motion", "train_spotter"]
 
 RECIPE = "micro_expression_spotter"
 _KEYS = ("dataset", "modalities", "seed", "split", "spotter_training", "workers", "cache")
+_FACES = 4  # others that each validation recording is shown on
 _LEAST = 0.02  # confidence from which peaks are looked at while calibrating
 
 Recorded = tuple[Sequence[FacialMotion], tuple[Interval, ...]]
@@ -49,8 +52,9 @@ def train_spotter(
     """Train the network of a `LearnedSpotter`; write its weights.
 
     It learns from the facial motion of the training subjects, with expressions planted besides;
-    the validation subjects calibrate its confidence and set its thresholds; the test subjects are
-    measured. Deterministic in `recipe.seed`.
+    the validation subjects, each also as other faces might have shown their motion, calibrate its
+    confidence and set its thresholds; the test subjects are measured. Deterministic in
+    `recipe.seed`.
 
     Writes `spotter.safetensors`, `metrics.json`, `training.csv` and `recipe.yaml`.
 
@@ -92,8 +96,9 @@ def train_spotter(
         dict.fromkeys(KINDS, 0.5),
         provenance={},
     )
+    seen = sides["validation"] or sides["train"]
     spotter = calibrate(
-        plain, sides["validation"] or sides["train"], settings.most_false_alarms_per_min
+        plain, [*seen, *_on_other_faces(seen, recipe.seed)], settings.most_false_alarms_per_min
     )
     metrics = measure_spotter(LearnedSpotter(spotter), sides["test"])
     facts = {
@@ -150,6 +155,15 @@ def calibrate(
             calibration[kind], x, y, there, most_false_alarms_per_min * minutes
         )
     return replace(spotter, calibration=calibration, threshold=threshold)
+
+
+def _on_other_faces(recorded: Sequence[Recorded], seed: int) -> list[Recorded]:
+    rng = np.random.default_rng(seed)
+    return [
+        (motions_on_another_face(motions, rng), truth)
+        for _ in range(_FACES)
+        for motions, truth in recorded
+    ]
 
 
 def _best_threshold(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from affectfuse.containers import Array, Interval
-from affectfuse.modalities.micro_expression.learned_spotter import DELAY_S, MICRO_LONGEST_S
+from affectfuse.modalities.micro_expression.learned_spotter import MICRO_LONGEST_S
 from affectfuse.modalities.micro_expression.motion import REGIONS, FacialMotion
 from affectfuse.modalities.micro_expression.motion_signals import (
     GRID_HZ,
@@ -18,13 +18,17 @@ from affectfuse.modalities.micro_expression.motion_signals import (
     high_pass,
 )
 from affectfuse.modalities.micro_expression.spotter import MACRO, MICRO
+from affectfuse.training.spotter_faces import (
+    LOWER_LIP,
+    UPPER_LIP,
+    left_behind,
+    on_another_face,
+)
+from affectfuse.training.spotter_targets import targets
 
 __all__ = ["MotionTrace", "WindowSampler", "trace_motion"]
 
-KINDS = (MICRO, MACRO)
 _CHANNELS = 2 * len(REGIONS)
-_HEAT_S, _HEAT_FALL = 0.05, 0.05  # sd of how near to the offset a step must be, by its fall
-_NEAR = 0.3  # heat from which a step is asked for the times
 _FREE_S = 0.25  # least distance of a planted expression from others
 
 
@@ -41,9 +45,6 @@ def _mirrored() -> tuple[Array, Array]:
 
 
 _MIRROR, _SIGNS = _mirrored()
-_UPPER_LIP, _LOWER_LIP = (2 * list(REGIONS).index(f"{part}_lip") + 1 for part in ("upper", "lower"))
-_CLOSED, _OPEN_PERCENT = 0.1, 0.5  # closure, and % of the interocular distance, at rest
-_BLINK_MOST, _SPEECH_MOST = 2.5, 1.5  # % of the interocular distance that they leave behind at most
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,9 +99,10 @@ class WindowSampler:
     An expression's pattern (which regions move where) is measured at its apex; planted, it gets a
     strength, a course and a duration of its own, so that many are seen at few recordings' cost.
     Half of the windows are the sum of two, so that a smile of one goes with a blink of the other.
-    Faces are mirrored and noise is added. What is no expression is planted too: lasting changes of
-    posture, and motion of any pattern that goes with the closing eyes or the opening mouth, as
-    blinks and speech leave behind differently on every face.
+    Faces are mirrored, noise is added, and the face is made another one, whose regions move more or
+    less and into each other. What is no expression is planted too: lasting changes of posture, and
+    motion of any pattern that goes with the closing eyes or the opening mouth, as blinks and speech
+    leave behind differently on every face.
 
     Args:
         traces: to draw from.
@@ -143,12 +145,14 @@ class WindowSampler:
                 moved += planted[1]
         if rng.random() < 0.5:
             moved += self._posture(times_s, rng.uniform(times_s[0], times_s[-1]))
-        moved += self._remains(signals, scale)
+        mouth = (signals[:, LOWER_LIP] - signals[:, UPPER_LIP]) * scale[:, LOWER_LIP]
+        moved += left_behind(signals[:, _CHANNELS], mouth, rng, self._patterns)
         signals[:, :_CHANNELS] += high_pass(moved) / scale
         signals[:, :_CHANNELS] += rng.normal(size=moved.shape) * rng.uniform(0.0, 0.6)
         signals[:, _CHANNELS + 2] += rng.normal() * 0.25
         if rng.random() < 0.5:
             signals[:, :_CHANNELS] = signals[:, _MIRROR] * _SIGNS
+        signals[:, :_CHANNELS] = on_another_face(signals[:, :_CHANNELS], rng)
         kinds, told = targets(times_s, truth)
         return compress(signals).T, kinds, told
 
@@ -212,33 +216,6 @@ class WindowSampler:
         change = _smooth((times_s - at_s) / self._rng.uniform(0.1, 1.0))
         return change[:, None] * self._strength_and_pattern(self._rng.uniform(1.0, 8.0))
 
-    def _remains(self, signals: Array, scale: Array) -> Array:
-        """Return motion that follows eyes and mouth: patterns of some regions, of random strength.
-
-        It is a tenth of a second early or late, and not the same each time.
-        """
-        rng = self._rng
-        mouth = (signals[:, _LOWER_LIP] - signals[:, _UPPER_LIP]) * scale[:, _LOWER_LIP]
-        closing = np.clip(signals[:, _CHANNELS] - _CLOSED, 0.0, None) / (0.6 - _CLOSED)
-        opening = np.clip(mouth - np.median(mouth) - _OPEN_PERCENT, 0.0, None) / 5.0
-        moved = np.zeros((len(signals), _CHANNELS))
-        for course, most in ((closing, _BLINK_MOST), (opening, _SPEECH_MOST)):
-            if rng.random() < 0.25:
-                continue
-            late = int(rng.integers(-3, 4))
-            pattern = rng.normal(size=_CHANNELS) * np.repeat(
-                rng.random(len(REGIONS)) < rng.uniform(0.1, 0.8), 2
-            )
-            strength = rng.uniform(0.0, most) / max(float(np.abs(pattern).max()), 1e-6)
-            changing = np.exp(0.4 * np.interp(
-                np.arange(len(course)), np.arange(0, len(course), 30),
-                rng.normal(size=-(-len(course) // 30)),
-            ))  # fmt: skip
-            moved += np.outer(
-                np.roll(np.clip(course, 0.0, 1.5), late) * changing, strength * pattern
-            )
-        return moved
-
 
 def _apart(one: Interval, other: Interval) -> bool:
     return one.offset_s + _FREE_S < other.onset_s or one.onset_s - _FREE_S > other.offset_s
@@ -263,34 +240,3 @@ def _patterns(trace: MotionTrace) -> Iterable[Array]:
                 trace.rows[onset - 2 : onset + 1].mean(0) + trace.rows[offset : offset + 3].mean(0)
             )
             yield (trace.rows[apex - 1 : apex + 2].mean(axis=0) - rest) / percent
-
-
-def targets(times_s: Array, truth: Sequence[Interval]) -> tuple[Array, Array]:
-    """Return what the network is to say at each step: kinds (3, time), times (3, time)."""
-    anchors = times_s - DELAY_S
-    heat = np.zeros((len(KINDS), len(times_s)))
-    told = np.full((3, len(times_s)), np.nan)
-    counted = np.ones(len(times_s), bool)
-    for interval in truth:
-        sd_s = _HEAT_S + _HEAT_FALL * (interval.offset_s - interval.apex_s)
-        near = np.exp(-0.5 * ((anchors - interval.offset_s) / sd_s) ** 2)
-        if near.max() < 1e-6:
-            continue
-        if interval.onset_s < times_s[0] + 0.1 and interval.offset_s > times_s[0]:
-            counted &= near < 0.01
-            continue
-        kind = KINDS.index(interval.label)
-        asked = (near > _NEAR) & (near >= heat.max(axis=0))
-        told[:, asked] = np.stack(
-            [
-                interval.offset_s - anchors[asked],
-                np.full(asked.sum(), interval.offset_s - interval.apex_s),
-                np.full(asked.sum(), interval.apex_s - interval.onset_s),
-            ]
-        )
-        heat[kind] = np.maximum(heat[kind], near)
-    nothing = np.clip(1.0 - heat.sum(axis=0), 0.0, None)
-    kinds = np.vstack([nothing, heat])
-    kinds /= kinds.sum(axis=0)
-    kinds[:, ~counted] = np.nan
-    return kinds.astype(np.float32), told.astype(np.float32)

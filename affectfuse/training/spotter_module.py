@@ -32,8 +32,8 @@ class SpotterSettings:
         learning_rate: highest one, of AdamW; it rises for a tenth of the steps, then falls to zero.
         weight_decay: of AdamW.
         times_loss: weight of the losses of the times beside that of the kinds.
-        most_false_alarms_per_min: on the validation subjects, of either kind; of the thresholds
-            that hold it, the one with the highest F1 is taken.
+        most_false_alarms_per_min: on the validation subjects and as other faces show their motion,
+            of either kind; of the thresholds that hold it, the one with the highest F1 is taken.
         width: of the network's convolutions.
         dilations: of its blocks, in steps.
         accelerator: Lightning's: 'cpu', 'gpu' or 'auto'.

@@ -17,7 +17,7 @@ from affectfuse.extraction import observe
 from affectfuse.modalities.micro_expression import MicroExpression
 from affectfuse.modalities.micro_expression.motion import REGIONS, FacialMotion
 from affectfuse.recording.faces import FaceTracker
-from affectfuse.training.spotter_data import KINDS
+from affectfuse.training.spotter_targets import KINDS
 
 __all__ = ["coded_expressions", "read_motions"]
 

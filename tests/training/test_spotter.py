@@ -21,8 +21,10 @@ from affectfuse.modalities.micro_expression.spotter import MACRO, MICRO
 from affectfuse.modalities.micro_expression.spotter_inference import load_spotter
 from affectfuse.training import spotter
 from affectfuse.training.spotter import calibrate, measure_spotter, spot_motion, train_spotter
-from affectfuse.training.spotter_data import WindowSampler, targets, trace_motion
+from affectfuse.training.spotter_data import WindowSampler, trace_motion
+from affectfuse.training.spotter_faces import motions_on_another_face, on_another_face
 from affectfuse.training.spotter_module import spotting_losses
+from affectfuse.training.spotter_targets import targets
 
 
 def recorded(seed: int = 0, duration_s: float = 24.0) -> spotter.Recorded:
@@ -86,6 +88,37 @@ def test_windows_are_drawn_with_expressions_planted() -> None:
     planted = np.nansum(kinds[:, 1:]) / 30
     bare = np.nansum(WindowSampler(traces, 8.0, 0.0, seed=3).draw(6)[1][:, 1:]) / 30
     assert planted > 1.5 * bare
+
+
+def test_another_face_moves_alike_but_not_the_same() -> None:
+    rng = np.random.default_rng(0)
+    moved = np.outer(pulse(times(2.0), 0.5, 1.0, 1.5), pattern(SMILE).ravel())
+    faces = np.array([on_another_face(moved, rng) for _ in range(200)])
+    peaks = faces[:, 30]
+    moving = np.flatnonzero(moved[30])
+    factors = np.log(peaks[:, moving] / moved[30, moving])
+    assert factors.std(axis=0) == pytest.approx(np.hypot(0.2, 0.25), rel=0.25)
+    assert np.abs(factors.mean(axis=0)).max() < 0.1
+    still = np.delete(peaks, moving, axis=1)
+    assert 0.0 < np.abs(still).mean() < 0.15 * np.abs(peaks[:, moving]).mean()
+    np.testing.assert_allclose(faces[:, 15] / faces[:, 30], moved[15].max() / moved[30].max())
+
+
+def test_a_recording_on_another_face_keeps_its_times_and_moves_with_its_blinks() -> None:
+    t = times(8.0)
+    blink = pulse(t, 4.0, 4.1, 4.25)
+    stream = motions(t, 0.0 * blink[:, None, None], eyes=0.3 - 0.25 * blink, noise=0.01)
+    left = []
+    for seed in range(8):
+        other = motions_on_another_face(stream, np.random.default_rng(seed))
+        assert [(m.time_s, m.eye_opening, m.head_speed) for m in other] == [
+            (m.time_s, m.eye_opening, m.head_speed) for m in stream
+        ]
+        regions = np.abs([m.regions for m in other])
+        assert regions[:100].max() < 0.2
+        left.append(regions[110:140].max())
+    assert np.max(left) > 1.0
+    assert np.std(left) > 0.3
 
 
 def test_the_losses_are_least_for_the_truth() -> None:

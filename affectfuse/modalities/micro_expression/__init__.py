@@ -116,7 +116,7 @@ class MicroExpression(Modality):
         backbone_weights: str | None = None,
         action_units: Sequence[str] = (),
         test_time_augmentation: Literal["none", "mirror"] = "none",
-        spotter: SpotterName = "pulse",
+        spotter: SpotterName = "learned",
         spotter_weights: str | None = None,
     ) -> None:
         self.window_s = window_s

@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Sequence
+from inspect import signature
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
+from affectfuse.config import load_node
 from affectfuse.containers import (
     Array,
     Clip,
@@ -23,6 +26,7 @@ from affectfuse.modalities.base import Recognise
 from affectfuse.modalities.micro_expression import CLASSES, MicroExpression
 
 MODALITY = MicroExpression()
+"""With the defaults, which are those of the shipped config."""
 
 
 def run(
@@ -167,6 +171,19 @@ def test_memory_is_bounded(face_video: list[Frame]) -> None:
     assert len(extractor._faces) <= 30 * 2.5 + 2  # type: ignore[attr-defined]
     assert len(extractor._regions) <= 31  # type: ignore[attr-defined]
     assert len(extractor._summary._watched) <= MODALITY.window_s + 1  # type: ignore[attr-defined]
+
+
+def test_the_defaults_are_those_of_the_config() -> None:
+    config = OmegaConf.to_container(load_node("modality", "micro_expression"))
+    assert isinstance(config, dict)
+    del config["target"]
+    parameters = signature(MicroExpression).parameters
+    plain = {
+        name: list(p.default) if isinstance(p.default, tuple) else p.default
+        for name, p in parameters.items()
+    }
+    assert plain == config
+    assert MicroExpression().learned_parts()
 
 
 def test_the_extractor_needs_no_torch() -> None:
