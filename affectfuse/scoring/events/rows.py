@@ -11,7 +11,7 @@ from affectfuse.errors import EventsError
 
 __all__ = ["Row", "Rows", "bounded", "decoded", "one_line"]
 
-_MAX_BYTES = 50_000_000
+_MAX_BYTES = 20_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +78,6 @@ def decoded(path: Path, raw: bytes) -> str:
 def one_line(text: str) -> str:
     """Return text in one line, without control characters."""
     spaced = " ".join(text.split())
+    if spaced.isprintable():
+        return spaced
     return "".join(char for char in spaced if unicodedata.category(char) not in {"Cc", "Cs"})

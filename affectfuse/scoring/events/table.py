@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from affectfuse.errors import did_you_mean
+from affectfuse.errors import EventsError, did_you_mean
 from affectfuse.scoring.base import Question, QuestionKind
 from affectfuse.scoring.events.layout import KINDS, Layout
 from affectfuse.scoring.events.rows import Row, Rows, one_line
@@ -21,6 +21,7 @@ Severity = Literal["error", "warning"]
 _UNKNOWN = {"", "n/a"}
 _NO_NUMBER = {*_UNKNOWN, "na", "nan"}
 _END_TOLERANCE_S = 0.01
+_MAX_ROWS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,14 @@ def understand(path: Path, read: Rows, layout: Layout) -> EventTable:
 
     Presentations that the file does not number are numbered by order: the first time that a label
     occurs in a series is its first presentation.
+
+    Raises:
+        EventsError: when there are more rows than any session has events.
     """
+    if len(read.rows) > _MAX_ROWS:
+        raise EventsError(
+            f"{path} holds {len(read.rows)} rows, more than any session has events: check the path."
+        )
     rows, notes = _answers_are_times(read.rows, layout)
     found: list[tuple[Question, str]] = []
     issues = []

@@ -54,17 +54,26 @@ def read_xdf(path: Path, layout: Layout) -> Rows:
 @contextmanager
 def _said() -> Iterator[list[str]]:
     """Collect what pyxdf logs of a damaged file, instead of printing it."""
-    lines: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: lines.append(" ".join(record.getMessage().split())[:200])  # type: ignore[method-assign]
+    handler = _Collected(logging.WARNING)
     logger = logging.getLogger("pyxdf")
     propagated, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:
-        yield lines
+        yield handler.lines
     finally:
         logger.removeHandler(handler)
         logger.propagate = propagated
+
+
+class _Collected(logging.Handler):
+    """Log messages as lines of text."""
+
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(" ".join(record.getMessage().split())[:200])
 
 
 def _marks(info: Mapping[str, Any]) -> bool:
@@ -86,15 +95,18 @@ def _first(info: Mapping[str, Any], key: str) -> Any:
 def _chosen(
     path: Path, streams: Sequence[Mapping[str, Any]], layout: Layout
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
-    by_name = {str(_first(stream["info"], "name")): stream for stream in streams}
+    # A stream that was interrupted comes back as another of the same name.
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    for stream in streams:
+        by_name.setdefault(str(_first(stream["info"], "name")), []).append(stream)
     for name in layout.tiers:
         if name not in by_name:
             raise EventsError(
                 f"{path} has no stream of markers '{name}'. {did_you_mean(name, by_name)}"
             )
     if layout.tiers:
-        return [by_name[name] for name in layout.tiers], []
-    if len(streams) == 1:
+        return [stream for name in layout.tiers for stream in by_name[name]], []
+    if len(by_name) == 1:
         return list(streams), [f"the questions are those of the only stream, '{min(by_name)}'"]
     if not streams:
         raise EventsError(f"{path} has no stream of markers: record one beside the signals.")

@@ -83,6 +83,12 @@ def test_huge_files_are_refused_before_they_are_read(
         load_events(tmp_path / name)
 
 
+def test_more_rows_than_a_session_has_events(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("onset,duration,label\n" + "1,1,a\n" * 100_001)
+    with pytest.raises(EventsError, match="holds 100001 rows, more than any session"):
+        load_events(tmp_path / "a.csv")
+
+
 @pytest.mark.parametrize("name", ["absent.tsv", "absent.eaf", "absent.TextGrid", "absent.xdf"])
 def test_missing_files(tmp_path: Path, name: str) -> None:
     with pytest.raises(EventsError, match="cannot read the events"):

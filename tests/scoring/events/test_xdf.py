@@ -49,6 +49,14 @@ def test_which_stream_holds_the_questions(tmp_path: Path) -> None:
     assert [(q.onset_s, q.kind) for q in both] == [(2.5, ""), (9.0, "relevant"), (31.125, "")]
 
 
+def test_a_stream_that_was_interrupted_is_one(tmp_path: Path) -> None:
+    writer = recording()
+    writer.stream(7, "questions", "Markers")
+    writer.words(7, [(ZERO_S + 60, ["And then?"])])
+    table = load_events(writer.write(tmp_path / "a.xdf"))
+    assert [q.onset_s for q in table.questions] == [2.5, 31.125, 60.0]
+
+
 def test_channels_say_what_they_hold(tmp_path: Path) -> None:
     writer = XdfWriter()
     writer.stream(1, "marks", "Markers", labels=("question", "kind", "duration"))
