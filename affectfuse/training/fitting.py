@@ -61,6 +61,8 @@ def _quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", "Found .* module.s. in eval mode")
             # What the recipe asks for is done, or refused: nothing else in its place.
             warnings.filterwarnings("error", ".*AMP with fp16 is not supported on CPU")
+            # What torch.compile imports is deprecated in torch itself.
+            warnings.filterwarnings("ignore", ".*torch.jit", DeprecationWarning)
             # Lightning 2.6 asks torch 2.13 for a tree's leaves in the old way.
             warnings.filterwarnings("ignore", ".*LeafSpec", FutureWarning)
             yield
