@@ -10,7 +10,7 @@ from typing import Any
 from affectfuse.evaluation.bootstrap import Measured
 from affectfuse.evaluation.drawn_metrics import metric_names
 from affectfuse.evaluation.fused_evaluation import TargetEvaluation
-from affectfuse.evaluation.fused_scores import MATCHED, FusedScore
+from affectfuse.evaluation.fused_scores import ALL, MATCHED, FusedScore
 from affectfuse.evaluation.fused_table import fused_table
 from affectfuse.reports.crossval import CROSSVAL_OUTPUTS
 from affectfuse.reports.fused_crossval_page import METRIC_TITLES, render_fused_crossval
@@ -68,6 +68,7 @@ def fused_crossval_table(result: FusedCrossValidation) -> str:
     for found in result.evaluation.targets:
         lines += ["", f"{found.target.name}: {found.rows} samples of {found.subjects} subjects"]
         lines += _scores(found) + _differences(found) + _trust(found) + _side_doors(found)
+        lines += _groups(found)
     lines += [f"skipped: {key}: {reason}" for key, reason in result.skipped.items()]
     lines += [f"note: {note}" for note in result.evaluation.notes]
     return "\n".join(lines)
@@ -141,6 +142,18 @@ def _side_doors(found: TargetEvaluation) -> list[str]:
         f"labels of segments in random order: {METRIC_TITLES[p.metric]} {p.chance:.3f}, 95 % below "
         f"{p.chance_high:.3f}; p = {p.p_value:.4f}",
     ]
+
+
+def _groups(found: TargetEvaluation) -> list[str]:
+    lines = []
+    for group in found.groups:
+        [fused] = [s for s in group.scores if (s.subset, s.metric) == (ALL, found.metric)]
+        few = "; too few to say anything of people like them" if group.few else ""
+        lines.append(
+            f"{group.attribute} {group.value}: {METRIC_TITLES[found.metric]} fused "
+            f"{interval_text(fused.found)}, {group.rows} samples of {group.subjects} subjects{few}"
+        )
+    return lines
 
 
 def scores_csv(result: FusedCrossValidation) -> str:

@@ -186,7 +186,8 @@ def test_the_table_says_what_there_is_to_say(result: FusedCrossValidation) -> No
         "AUROC fused minus best single: +", "of a calibrated model", "covered, which",
         "with eda + face: AUROC", "from the position in the session alone: AUROC",
         "late against early 'rest': AUROC", "labels of segments in random order: CCC",
-        "skipped: rows.csv, row 7", "note: fewer than three seeds",
+        "sex female: AUROC fused", "240 samples of 6 subjects", "skipped: rows.csv, row 7",
+        "note: fewer than three seeds",
     ):  # fmt: skip
         assert words in table, words
 
