@@ -36,7 +36,8 @@ def score(
     out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/score"),
     checkpoint: Checkpoint = None,
     events: Annotated[
-        Path | None, typer.Option(help="the questions: BIDS events.tsv or CSV with onset, duration")
+        Path | None,
+        typer.Option(help="the questions: BIDS events.tsv, CSV, BORIS, .eaf, .TextGrid or .xdf"),
     ] = None,
     replay: Replay = False,
     no_thumbnails: NoThumbnails = False,

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from xml.parsers import expat
 
 from affectfuse.errors import EventsError
-from affectfuse.scoring.events.rows import bounded
+from affectfuse.scoring.events.rows import bounded, one_line
 from affectfuse.scoring.events.tiers import Annotation
 
 __all__ = ["read_elan"]
@@ -40,7 +40,7 @@ def read_elan(path: Path) -> tuple[dict[str, list[Annotation]], list[str]]:
     }
     tiers: dict[str, list[Annotation]] = {}
     for tier in root.iter("TIER"):
-        name = tier.get("TIER_ID", "")
+        name = one_line(tier.get("TIER_ID", ""))
         annotations = tiers.setdefault(name, [])
         for number, outer in enumerate(tier.iter("ANNOTATION"), start=1):
             for inner in outer:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
 from xml.etree import ElementTree
 
 from affectfuse.errors import EventsError
@@ -93,7 +92,7 @@ class _Document:
         header = self._add(self._root, "HEADER", MEDIA_FILE="", TIME_UNITS="milliseconds")
         if media is not None:
             near = os.path.relpath(media.resolve(), out.resolve().parent).replace(os.sep, "/")
-            url = quote(near if near.startswith("../") else f"./{near}")
+            url = near if near.startswith("../") else f"./{near}"  # ELAN takes it as it stands
             kind = mimetypes.guess_type(media.name)[0] or "unknown"
             names = {"MEDIA_URL": url, "MIME_TYPE": kind, "RELATIVE_MEDIA_URL": url}
             self._add(header, "MEDIA_DESCRIPTOR", **names)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from affectfuse.errors import EventsError, did_you_mean
 from affectfuse.scoring.events.layout import NAMES, Layout
-from affectfuse.scoring.events.rows import Row, Rows, bounded, decoded
+from affectfuse.scoring.events.rows import Row, Rows, bounded, decoded, one_line
 
 __all__ = ["read_table"]
 
@@ -30,12 +30,12 @@ def read_table(path: Path, layout: Layout) -> Rows:
     head = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = next((mark for mark in "\t;" if mark in head), ",")
     lines = _lines(path, text, delimiter)
-    _, header = next(lines, (0, []))
+    header = [one_line(cell) for cell in next(lines, (0, []))[1]]
     if not any(header):
         raise EventsError(f"{path} is empty: it needs a header with onset, duration, trial_type.")
     columns = _columns(path, header, layout)
     rows = tuple(_row(*line, len(header), columns, delimiter == ";") for line in lines)
-    observations = {row.cells.get(_OBSERVATION, "") for row in rows}
+    observations = {one_line(row.cells.get(_OBSERVATION, "")) for row in rows if not row.problem}
     if len(observations) > 1:
         raise EventsError(
             f"{path} holds {len(observations)} observations ({', '.join(sorted(observations)[:3])}"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from affectfuse.errors import EventsError
-from affectfuse.scoring.events.rows import bounded, decoded
+from affectfuse.scoring.events.rows import bounded, decoded, one_line
 from affectfuse.scoring.events.tiers import Annotation
 
 __all__ = ["read_textgrid"]
@@ -45,8 +45,8 @@ def read_textgrid(path: Path) -> tuple[dict[str, list[Annotation]], list[str]]:
     for _ in range(tokens.count() if tokens.flag() == "<exists>" else 0):
         kind = tokens.text()
         if kind not in _KINDS:
-            tokens.fail(f"has a tier of class '{kind[:40]}'")
-        name = tokens.text()
+            tokens.fail(f"has a tier of class {kind[:40]!r}")
+        name = one_line(tokens.text())
         annotations = tiers.setdefault(name, [])
         tokens.number(), tokens.number()
         for number in range(1, tokens.count() + 1):

@@ -10,7 +10,7 @@ from typing import Any
 
 from affectfuse.errors import EventsError, did_you_mean
 from affectfuse.scoring.events.layout import Layout
-from affectfuse.scoring.events.rows import Row, Rows
+from affectfuse.scoring.events.rows import Row, Rows, one_line
 from affectfuse.scoring.events.xdf_chunks import check_chunks
 
 __all__ = ["read_xdf"]
@@ -38,7 +38,7 @@ def read_xdf(path: Path, layout: Layout) -> Rows:
         try:
             streams, _ = pyxdf.load_xdf(path, on_chunk=_thinned, dejitter_timestamps=False)
         except Exception as error:  # of many kinds, when a file is not what its name says
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            reason = one_line(str(error))[:200] or type(error).__name__
             raise EventsError(f"{path} cannot be read as XDF ({reason}); copy it again.") from None
     begins = [stream["time_stamps"][0] for stream in streams if len(stream["time_stamps"])]
     if not begins:
@@ -73,7 +73,7 @@ class _Collected(logging.Handler):
         self.lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(" ".join(record.getMessage().split())[:200])
+        self.lines.append(one_line(record.getMessage())[:200])
 
 
 def _marks(info: Mapping[str, Any]) -> bool:
@@ -92,13 +92,17 @@ def _first(info: Mapping[str, Any], key: str) -> Any:
     return (info.get(key) or [""])[0] or ""
 
 
+def _name(stream: Mapping[str, Any]) -> str:
+    return one_line(str(_first(stream["info"], "name")))
+
+
 def _chosen(
     path: Path, streams: Sequence[Mapping[str, Any]], layout: Layout
 ) -> tuple[list[Mapping[str, Any]], list[str]]:
     # A stream that was interrupted comes back as another of the same name.
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for stream in streams:
-        by_name.setdefault(str(_first(stream["info"], "name")), []).append(stream)
+        by_name.setdefault(_name(stream), []).append(stream)
     for name in layout.tiers:
         if name not in by_name:
             raise EventsError(
@@ -118,7 +122,7 @@ def _chosen(
 
 def _rows(path: Path, stream: Mapping[str, Any], zero_s: float, layout: Layout) -> Iterator[Row]:
     info = stream["info"]
-    name = str(_first(info, "name"))
+    name = _name(stream)
     columns = _channels(path, name, info, layout)
     kind = {"kind": name} if layout.kind(name) else {}
     samples = zip(stream["time_stamps"], stream["time_series"], strict=True)
@@ -134,7 +138,7 @@ def _channels(path: Path, name: str, info: Mapping[str, Any], layout: Layout) ->
     if count == 1:
         return {"label": 0}
     described = _first(_first(info, "desc") or {}, "channels") or {}
-    labels = [str(_first(channel, "label")) for channel in described.get("channel", ())]
+    labels = [one_line(str(_first(channel, "label"))) for channel in described.get("channel", ())]
     found = layout.find(labels, path)
     found.pop("onset", None)
     if len(labels) != count or "label" not in found:

@@ -83,6 +83,20 @@ def test_huge_files_are_refused_before_they_are_read(
         load_events(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a.csv", "a.TextGrid"])
+def test_no_message_carries_control_characters(tmp_path: Path, name: str) -> None:
+    red = "\x1b[31mred\n"
+    text = {
+        "a.csv": f'onset,"{red}"\n1,2\n',
+        "a.TextGrid": '"ooTextFile" "TextGrid" 0 9 <exists> 2\n'
+        + "".join(f'"TextTier" "{red}{n}" 0 9 1 1.5 "{red}"\n' for n in (1, 2)),
+    }
+    (tmp_path / name).write_text(text[name])
+    with pytest.raises(EventsError, match="red") as caught:
+        load_events(tmp_path / name)
+    assert str(caught.value).isprintable()
+
+
 def test_more_rows_than_a_session_has_events(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("onset,duration,label\n" + "1,1,a\n" * 100_001)
     with pytest.raises(EventsError, match="holds 100001 rows, more than any session"):
