@@ -18,6 +18,7 @@ from affectfuse.errors import ConfigError, DatasetError, did_you_mean
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.modalities.base import Modality
 from affectfuse.modalities.features import Features
+from affectfuse.training.clips import LabelMap
 from affectfuse.training.folds import FoldPlan
 from affectfuse.training.fusion import FusionPlan
 from affectfuse.training.module import TrainingSettings
@@ -30,7 +31,7 @@ __all__ = ["Prepared", "prepare"]
 
 EXAMPLE = "train"
 _KEYS = (
-    "dataset", "recogniser_dataset", "modalities", "fusion", "targets", "seed", "sampling", "split",
+    "dataset", "recogniser_dataset", "recogniser_label_map", "modalities", "fusion", "targets", "seed", "sampling", "split",
     "training", "recogniser_training", "workers", "cache",
 )  # fmt: skip
 _FEATURES = f"{Features.__module__}.{Features.__qualname__}"
@@ -49,6 +50,7 @@ class Prepared:
         configs: of the modalities, by name.
         recognisers: trained so far, by modality.
         coded: the data set they learnt from.
+        left_out: its clips that no class was named for, by coded word.
     """
 
     recipe: DictConfig
@@ -62,6 +64,7 @@ class Prepared:
     collector: SampleCollector
     recognisers: dict[str, TrainedRecogniser] = field(default_factory=dict)
     coded: Dataset | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
 
     @property
     def subjects(self) -> list[str]:
@@ -77,7 +80,11 @@ class Prepared:
     @property
     def notes(self) -> dict[str, str]:
         """What the data sets corrected."""
-        return {**self.dataset.notes, **(self.coded.notes if self.coded else {})}
+        left_out = {
+            word: f"a word that recogniser_label_map has no class for: {count} clips left out"
+            for word, count in self.left_out.items()
+        }
+        return {**self.dataset.notes, **(self.coded.notes if self.coded else {}), **left_out}
 
     def train_recognisers(self, subjects: Sequence[str] | None, progress: Progress | None) -> None:
         """Train the recognisers of the modalities that have one.
@@ -105,8 +112,13 @@ class Prepared:
                 f"the recogniser of '{next(iter(learning))}' would learn from subjects that are "
                 "tested on: name another data set for it, recogniser_dataset=NAME."
             )
+        words = recipe.recogniser_label_map
         for name, modality in learning.items():
-            clips = self.collector.clips(self.coded.items(), name)
+            assert modality.recogniser_target is not None
+            classes = modality.recogniser_target.classes
+            labels = LabelMap(classes, None if words is None else container(words))
+            clips = self.collector.clips(self.coded.items(), name, labels)
+            self.left_out |= {f"'{word}'": n for word, n in sorted(labels.left_out.items())}
             self.recognisers[name] = train_recogniser(
                 modality, clips, tuple(subjects), self.coaching, recipe.seed, progress
             )

@@ -163,7 +163,7 @@ def test_networks_side_by_side_are_each_what_they_are_alone(variant: str) -> Non
         ({"network": "flow", "backbone": "resnet18"}, "network 'flow' has no spatial stream"),
         ({"backbone_weights": "some.pth"}, "the compact stream has none"),
         ({"action_units": ["AU12"]}, "action unit 'AU12'; write them as 'au12'"),
-        ({"classes": ["happiness"]}, "needs at least two distinct classes"),
+        ({"classes": ["happiness"]}, "needs at least 2 distinct classes"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(settings: dict[str, object], message: str) -> None:
