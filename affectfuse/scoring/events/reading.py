@@ -12,7 +12,7 @@ from affectfuse.scoring.events.elan import read_elan
 from affectfuse.scoring.events.layout import Layout
 from affectfuse.scoring.events.rows import Rows
 from affectfuse.scoring.events.table import EventTable, understand
-from affectfuse.scoring.events.tables import read_table
+from affectfuse.scoring.events.text_tables import read_table
 from affectfuse.scoring.events.textgrid import read_textgrid
 from affectfuse.scoring.events.tiers import rows_of_tiers
 from affectfuse.scoring.events.xdf import read_xdf
