@@ -31,8 +31,8 @@ __all__ = ["Prepared", "prepare"]
 
 EXAMPLE = "train"
 _KEYS = (
-    "dataset", "recogniser_dataset", "recogniser_label_map", "modalities", "fusion", "targets", "seed", "sampling", "split",
-    "training", "recogniser_training", "workers", "cache",
+    "dataset", "recogniser_dataset", "recogniser_label_map", "modalities", "fusion", "targets",
+    "seed", "sampling", "split", "training", "recogniser_training", "workers", "cache",
 )  # fmt: skip
 _FEATURES = f"{Features.__module__}.{Features.__qualname__}"
 

@@ -1,4 +1,4 @@
-"""Face, pulse from the same video, and skin conductance, fused: whole recipes on generated trees."""
+"""Face, pulse from the same video, skin conductance, fused: whole recipes on generated trees."""
 
 from __future__ import annotations
 
