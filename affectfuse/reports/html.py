@@ -37,7 +37,7 @@ def render_page(template: str, script: str, data: Any, **context: Any) -> str:
 
     Args:
         template: name of the template, which extends `base.html.j2`.
-        script: name of the script that draws its figures with Plotly.
+        script: name of the script that draws its figures with Plotly, after `plots.js`.
         data: what that script draws, as plain values.
         context: what the template shows.
     """
@@ -55,7 +55,7 @@ def render_page(template: str, script: str, data: Any, **context: Any) -> str:
         "share": share,
         "title": title,
     }
-    scripts = [_plotly(), _asset(script)]
+    scripts = [_plotly(), _asset("plots.js") + _asset(script)]
     return environment.get_template(template).render(
         policy=_policy(scripts),
         style=Markup(_asset("report.css")),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from evaluation.fused_planted import AFFECT, STATE, UNITS, planted
+from reports.test_page import HOSTILE, browse, in_browser
 
-from affectfuse.evaluation.fused import FUSED, FusedPredictions
+from affectfuse.evaluation.fused import FUSED, FusedPredictions, subset_name
 from affectfuse.evaluation.fused_evaluation import evaluate_fused
 from affectfuse.evaluation.fused_scores import ALL
 from affectfuse.reports.fused_crossval import (
@@ -200,9 +203,10 @@ def test_permuted_and_synthetic_runs_say_so(tmp_path: Path) -> None:
     assert "labels in random order: what is above chance" in fused_crossval_table(found)
 
 
-def test_one_modality_and_one_subject_have_less_to_show(tmp_path: Path) -> None:
+def one_of_each() -> FusedPredictions:
+    """One modality of one subject, nothing else known."""
     one = planted(subjects=1)
-    alone = replace(
+    return replace(
         one,
         present={"eda": one.present["eda"]},
         estimates={n: one.estimates[n] for n in (FUSED, "best single", "eda")},
@@ -211,8 +215,46 @@ def test_one_modality_and_one_subject_have_less_to_show(tmp_path: Path) -> None:
         sets={},
         attributes={},
     )
-    found = run(alone)
-    page = write_fused_crossval(found, tmp_path).read_text("utf-8")
+
+
+def test_one_modality_and_one_subject_have_less_to_show(tmp_path: Path) -> None:
+    page = write_fused_crossval(run(one_of_each()), tmp_path).read_text("utf-8")
     assert 'id="subsets-0"' not in page
     assert "no interval" in page
     assert "one subject" in page
+
+
+def hostile() -> FusedPredictions:
+    """Every word that may come from outside tries to be markup."""
+    found = planted(replace(STATE, classes=(HOSTILE, "stress")))
+
+    def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name.replace("face", HOSTILE): part for name, part in values.items()}
+
+    return replace(
+        found,
+        keys=np.char.add(found.keys, HOSTILE),
+        subjects=np.char.add(found.subjects, HOSTILE),
+        present=renamed(found.present),
+        estimates=renamed(found.estimates),
+        subsets={
+            subset_name(tuple(renamed(dict.fromkeys(name.split(" + "))))): part
+            for name, part in found.subsets.items()
+        },
+        attributes={HOSTILE: np.char.add(found.attributes["sex"], HOSTILE)},
+    )
+
+
+@in_browser
+@pytest.mark.parametrize(("kind", "plots"), [("full", 8), ("bare", 3), ("hostile", 5)])
+def test_the_plots_are_drawn_without_a_word_on_the_console(
+    kind: str, plots: int, tmp_path: Path
+) -> None:
+    made = {"full": both_kinds, "bare": one_of_each, "hostile": hostile}[kind]
+    page = write_fused_crossval(run(made()), tmp_path / "out").read_text("utf-8")
+    document, console = browse(page, tmp_path)
+    assert not console
+    assert 'data-ready="true"' in document
+    assert "<script>document.title" not in document
+    assert document.count('class="main-svg"') >= 2 * plots  # two layers of each
+    assert "affectfuse cross-validation</title>" in document

@@ -2,17 +2,11 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("page-data").textContent);
-  const plain = (text) =>
-    String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const { plain, clear, plot, show } = plots;
   const { reference, estimate } = data.pairs;
   const text = data.pairs.text.map(plain);
   const known = (value) => value !== null;
 
-  const theme = () => {
-    const style = getComputedStyle(document.documentElement);
-    return (name) => style.getPropertyValue("--" + name).trim();
-  };
-  const clear = (hex, alpha) => hex.slice(0, 7) + Math.round(255 * alpha).toString(16).padStart(2, "0");
   const span = (values) => {
     const low = Math.min(...values), high = Math.max(...values);
     const margin = Math.max(0.08 * (high - low), 1);
@@ -35,7 +29,7 @@
     line: { color: colour("faint"), width: 1.25, dash: "dot" },
   });
 
-  const plots = {
+  const drawn = {
     "bland-altman": (colour) => {
       const mean = reference.map((r, i) => (r + estimate[i]) / 2);
       const difference = reference.map((r, i) => estimate[i] - r);
@@ -51,7 +45,7 @@
           title: "estimate − reference, bpm", zeroline: true,
           range: span([...difference, ...Object.values(data.limits).filter(known), 0]),
         },
-        shapes: levels.map((l) => l.shape), annotations: levels.map((l) => l.note), right: 52,
+        shapes: levels.map((l) => l.shape), annotations: levels.map((l) => l.note), margin: { r: 52 },
       };
     },
     scatter: (colour) => {
@@ -94,31 +88,5 @@
     }),
   };
 
-  const axis = (colour, { title, ...rest }) => ({
-    title: { text: title, font: { size: 12, color: colour("muted") }, standoff: 8 },
-    gridcolor: colour("grid"), zeroline: false, zerolinecolor: colour("rule"),
-    tickfont: { size: 11, color: colour("muted") }, nticks: 7, automargin: true, ...rest,
-  });
-  const draw = () => {
-    const colour = theme();
-    return Promise.all(Object.entries(plots).map(([id, make]) => {
-      const { traces, x, y, shapes = [], annotations = [], right = 10 } = make(colour);
-      return Plotly.react(id, traces, {
-        margin: { l: 52, r: right, t: 8, b: 46 }, showlegend: false, hovermode: "closest",
-        dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-        font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink") },
-        hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("rule"),
-                      font: { size: 11.5, color: colour("ink") } },
-        xaxis: axis(colour, x), yaxis: axis(colour, y), shapes, annotations,
-      }, { displayModeBar: false, responsive: true, doubleClick: "reset" });
-    }));
-  };
-  draw().then(() => {
-    document.querySelector(".plots").dataset.ready = "true";
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    addEventListener("beforeprint", draw);
-    addEventListener("afterprint", draw);
-    matchMedia("print").addEventListener("change", draw);
-  });
+  show((colour) => Object.entries(drawn).map(([id, make]) => plot(id, colour, make(colour))));
 })();

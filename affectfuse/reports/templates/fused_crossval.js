@@ -2,13 +2,7 @@
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("page-data").textContent);
-  const plain = (text) =>
-    String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const theme = () => {
-    const style = getComputedStyle(document.documentElement);
-    return (name) => style.getPropertyValue("--" + name).trim();
-  };
-  const clear = (hex, alpha) => hex.slice(0, 7) + Math.round(255 * alpha).toString(16).padStart(2, "0");
+  const { plain, clear, plot, show } = plots;
   const short = (text, length) => (text.length > length ? text.slice(0, length - 1) + "…" : text);
   const known = (value) => value !== null;
   const line = (colour, shape, dash = "dot") => ({
@@ -50,7 +44,7 @@
     };
   };
 
-  const plots = data.targets.flatMap((target, index) => [
+  const drawn = data.targets.flatMap((target, index) => [
     ["estimates", (colour) => intervals(colour, target, target.estimates, (f) => f.name === "fused")],
     ["subsets", target.subsets && ((colour) => intervals(colour, target, target.subsets, (f) => !f.below))],
     ["reliability", target.bins && ((colour) => ({
@@ -92,34 +86,9 @@
     }]),
   ].filter(([, make]) => make).map(([name, make]) => [`${name}-${index}`, make]));
 
-  const axis = (colour, { title, ...rest }) => ({
-    title: { text: title, font: { size: 12, color: colour("muted") }, standoff: 8 },
-    gridcolor: colour("grid"), zeroline: false, tickfont: { size: 11, color: colour("muted") },
-    nticks: 7, automargin: true, ...rest,
-  });
-  const draw = () => {
-    const colour = theme();
-    return Promise.all(plots.map(([id, make]) => {
-      const plot = document.getElementById(id);
-      if (!plot) return null;
-      const { traces, x, y, shapes = [], height } = make(colour);
-      if (height) plot.style.height = `${height}px`;
-      return Plotly.react(plot, traces, {
-        margin: { l: 52, r: 12, t: 8, b: 46 }, showlegend: false, hovermode: "closest",
-        dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
-        paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
-        font: { family: getComputedStyle(document.body).fontFamily, color: colour("ink") },
-        hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("rule"),
-                      font: { size: 11.5, color: colour("ink") } },
-        xaxis: axis(colour, x), yaxis: axis(colour, y), shapes,
-      }, { displayModeBar: false, responsive: true, doubleClick: "reset" });
-    }));
-  };
-  draw().then(() => {
-    document.querySelector("main").dataset.ready = "true";
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    addEventListener("beforeprint", draw);
-    addEventListener("afterprint", draw);
-    matchMedia("print").addEventListener("change", draw);
-  });
+  show((colour) => drawn.map(([id, make]) => {
+    const { height, ...made } = make(colour);
+    if (height) document.getElementById(id).style.height = `${height}px`;
+    return plot(id, colour, made);
+  }));
 })();
