@@ -329,6 +329,12 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         write_whole(tmp_path / "taken" / "file.txt", b"")
 
 
+def test_new_folders_are_the_owners_alone(tmp_path: Path) -> None:
+    write_whole(tmp_path / "a" / "b" / "file.txt", b"")
+    for path in (tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "file.txt"):
+        assert path.stat().st_mode & 0o077 == 0
+
+
 def test_only_plain_values_and_tensors_are_saved(trained: Checkpoint, tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="cannot hold a ndarray"):
         save_checkpoint(replace(trained, trained_on={"x": np.zeros(2)}), tmp_path / "x.pt")

@@ -162,8 +162,7 @@ class SampleData(lightning.LightningDataModule):
         """Return the rows in the memory of the device that trains, if they are not too many."""
         if self.trainer is None or _bytes(rows) > _MOST_ON_DEVICE:
             return rows
-        device = self.trainer.strategy.root_device
-        moved: Batch = move_data_to_device(rows, device)
+        moved: Batch = move_data_to_device(rows, self.trainer.strategy.root_device)
         return moved
 
     def _seed(self) -> int:

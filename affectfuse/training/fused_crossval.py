@@ -86,6 +86,12 @@ def cross_validate_fused(
         raise ConfigError("seeds is empty: give at least one, better three.")
     seeds = tuple(int(seed) for seed in recipe.seeds)
     prepared = prepare(recipe, progress)
+    settings = prepared.plan.settings
+    if settings.devices * settings.nodes > 1:
+        raise ConfigError(
+            f"training.devices={settings.devices}, nodes={settings.nodes}: crossval trains its "
+            "folds side by side, each on one device: set both to 1, and 'workers' as you like."
+        )
     with deterministic(recipe.seed), torch_threads(1):
         prepared.train_recognisers(None, progress)
         table = prepared.samples()

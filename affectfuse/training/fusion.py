@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -188,6 +189,7 @@ class _Run:
             what=f"training the {name}",
             progress=self.progress,
         )
+        gc.collect()  # Lightning's objects hold each other, and with them a copy of the samples
         return model, log, settings.learning_rate
 
 

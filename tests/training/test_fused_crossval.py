@@ -43,6 +43,12 @@ def auroc(result: object, name: str) -> float:
     )
 
 
+def test_folds_are_trained_on_one_device_each(crossval: DictConfig, tmp_path: Path) -> None:
+    crossval.training.devices = 2
+    with pytest.raises(ConfigError, match=r"training\.devices=2, nodes=1: crossval trains"):
+        cross_validate_fused(crossval, tmp_path / "out")
+
+
 def test_every_subject_is_tested_once_by_models_that_did_not_see_it(
     crossval: DictConfig, tmp_path: Path
 ) -> None:
