@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -125,7 +126,7 @@ def fit(
         threads: of torch on the CPU; None leaves them.
         state: file for the state of the training. Where it is there already, training goes on from
             it: give the same module, data and seed as then. At the end it holds the outcome.
-        logs: folder for TensorBoard's event files; None: none.
+        logs: folder for TensorBoard's event files, made anew; None: none.
         what: named in the progress.
         progress: told of each epoch.
 
@@ -145,6 +146,8 @@ def fit(
             progress(what, max_epochs, max_epochs)
         module.eval()
         return log
+    if logs and finished is None and first_process():
+        shutil.rmtree(logs, ignore_errors=True)  # of another training; its curves would be mixed in
     with _quiet(), torch_threads(threads):
         try:
             trainer = lightning.Trainer(

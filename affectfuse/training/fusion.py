@@ -159,7 +159,7 @@ class _Run:
         self, split: Split, max_epochs: int, name: str
     ) -> tuple[FusionModel, EpochLog, float]:
         """Return a trained model, what was logged, and the learning rate."""
-        plan, settings = self.plan, self.plan.settings
+        plan, settings, folder = self.plan, self.plan.settings, name.replace(" ", "_")
         data = SampleData(self.table, split, settings.batch_size, self.seed)
         model = _untrained(data.sides["train"], plan)
         if settings.freeze_encoders:
@@ -184,8 +184,8 @@ class _Run:
             nodes=settings.nodes,
             strategy=settings.strategy,
             threads=settings.threads,
-            state=self.state / f"{name}.ckpt" if self.state else None,
-            logs=self.logs / name if self.logs and settings.tensorboard else None,
+            state=self.state / f"{folder}.ckpt" if self.state else None,
+            logs=self.logs / folder if self.logs and settings.tensorboard else None,
             what=f"training the {name}",
             progress=self.progress,
         )
