@@ -70,14 +70,24 @@ def figures(found: TargetEvaluation) -> dict[str, Any]:
         "title": METRIC_TITLES[found.metric],
         "chance": _CHANCE[found.metric],
         "estimates": [
-            {"name": s.estimate, "subset": s.subset, "seeds": s.seeds, **_ends(s.found)}
+            {
+                "name": s.estimate.replace("_", " "),
+                "subset": s.subset,
+                "seeds": s.seeds,
+                **_ends(s.found),
+            }
             for s in found.scores
             if s.metric == found.metric and s.subset == MATCHED
         ],
     }
     if found.robustness:
+        full = found.robustness.subsets[0].modalities
         drawn["subsets"] = [
-            {"name": s.name, "below": s.below_single, **_ends(s.metrics[found.metric])}
+            {
+                "name": _words(s.modalities, full),
+                "below": s.below_single,
+                **_ends(s.metrics[found.metric]),
+            }
             for s in found.robustness.subsets
         ]
     if found.calibration:
@@ -102,6 +112,16 @@ def figures(found: TargetEvaluation) -> dict[str, Any]:
         for held in found.conformal
     ]
     return drawn
+
+
+def _words(modalities: tuple[str, ...], full: tuple[str, ...]) -> str:
+    """Return a subset in few words: 'all', 'without pulse', 'eda + skin temperature'."""
+    missing = [name for name in full if name not in modalities]
+    if not missing:
+        return "all"
+    if len(missing) == 1 and len(full) > 2:
+        return f"without {missing[0]}".replace("_", " ")
+    return " + ".join(modalities).replace("_", " ")
 
 
 def _ends(found: Measured) -> dict[str, float]:

@@ -178,6 +178,9 @@ def test_the_page_draws_the_numbers_that_were_measured(
     assert risk is not None
     assert state["risk"]["random"] == pytest.approx(100 * risk.random)
     assert len(state["coverage"][0]["subjects"]) == 12
+    assert [found["name"] for found in state["subsets"]] == [
+        "all", "without pulse", "without face", "without eda", "eda", "face", "pulse",
+    ]  # fmt: skip
     assert "bins" not in affect
     assert len(affect["coverage"]) == 2
 

@@ -19,17 +19,21 @@
   /* One row an estimate: its value, its interval, and each seed's value as a small tick. */
   const intervals = (colour, target, found, emphasised) => {
     const shown = found.filter((f) => known(f.value));
-    const names = shown.map((f) => plain(short(f.name, 30)));
+    const narrow = document.querySelector("main").clientWidth < 640;
+    const lines = shown.map((f) => (narrow ? f.name.split(" + ") : [f.name]));
+    const labels = lines.map((parts) =>
+      parts.map((part) => plain(short(part, narrow ? 24 : 60))).join(" +<br>"));
     const tint = (f) => (emphasised(f) ? colour("c0") : f.below ? colour("c1") : colour("c7"));
-    const ticks = shown.flatMap((f, i) => (f.seeds ?? []).map((seed) => [seed, names[i]]));
+    const ticks = shown.flatMap((f, i) => (f.seeds ?? []).map((seed) => [seed, i]));
+    const number = (value) => value.toFixed(3);
     return {
       traces: [
         ...shown.map((f, i) => ({
-          type: "scatter", mode: "markers", x: [f.value], y: [names[i]],
+          type: "scatter", mode: "markers", x: [f.value], y: [i],
           marker: { size: 9, color: tint(f) }, ...bars(tint(f), [f], "x"),
-          hovertemplate: known(f.low)
-            ? `${names[i]}<br>${f.value.toFixed(3)}, 95 %: ${f.low.toFixed(3)} to ${f.high.toFixed(3)}<extra></extra>`
-            : `${names[i]}<br>${f.value.toFixed(3)}<extra></extra>`,
+          text: [plain(f.name) + "<br>" + number(f.value)
+                 + (known(f.low) ? `, 95 %: ${number(f.low)} to ${number(f.high)}` : "")],
+          hovertemplate: "%{text}<extra></extra>",
         })),
         {
           type: "scatter", mode: "markers", hoverinfo: "skip",
@@ -38,9 +42,12 @@
         },
       ],
       x: { title: target.title },
-      y: { type: "category", autorange: "reversed", showgrid: false, tickmode: "array", tickvals: names },
+      y: {
+        range: [shown.length - 0.5, -0.5], showgrid: false, tickmode: "array",
+        tickvals: shown.map((_, i) => i), ticktext: labels,
+      },
       shapes: [line(colour, { x0: target.chance, x1: target.chance, yref: "paper", y0: 0, y1: 1 })],
-      height: 78 + 30 * names.length,
+      height: 78 + shown.length * (14 + 15 * Math.max(1, ...lines.map((parts) => parts.length))),
     };
   };
 
