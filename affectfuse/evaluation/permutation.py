@@ -26,7 +26,7 @@ class Permutation:
 
     Attributes:
         metric: the target's main metric.
-        value: as it is, the mean over seeds.
+        value: as it is, the mean over seeds, each segment having the label of its first sample.
         chance, chance_high: mean and 95th percentile in random order.
         p_value: one-sided, (1 + as high or higher) / (1 + permutations).
         segments: that were exchanged.
