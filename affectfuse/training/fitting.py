@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import signal
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from pytorch_lightning.callbacks import Callback, EarlyStopping
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from affectfuse.datasets.base import Progress
 from affectfuse.errors import ConfigError
@@ -176,10 +178,12 @@ def fit(
                 f"strategy '{strategy}': {reason} Use cpu or auto, 32-true, 1 and auto."
             ) from error
         resumed = state if finished is not None else None
-        if isinstance(data, lightning.LightningDataModule):
-            trainer.fit(module, datamodule=data, ckpt_path=resumed)
-        else:
-            trainer.fit(module, train_dataloaders=data, ckpt_path=resumed)
+        of_module = isinstance(data, lightning.LightningDataModule)
+        source = {"datamodule": data} if of_module else {"train_dataloaders": data}
+        try:
+            trainer.fit(module, ckpt_path=resumed, **source)  # type: ignore[arg-type]
+        except SIGTERMException as ended:  # to Lightning a success
+            raise SystemExit(128 + signal.SIGTERM) from ended
         module.to("cpu").eval()
         if keeping:
             keeping.finish(trainer)

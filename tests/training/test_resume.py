@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -181,6 +183,20 @@ def test_killed_at_five_points_it_ends_with_the_same_result(
     assert not (tmp_path / "killed" / "training_state").exists()
 
 
+@pytest.mark.slow
+def test_a_training_that_is_asked_to_end_has_not_succeeded(
+    recipe: DictConfig, tmp_path: Path
+) -> None:
+    recipe.modalities.pop("gesture")
+    recipe.training.update({"max_epochs": 2000, "patience": 2000})
+    step = ("training the fused model", 20)
+    place = defaultdict(int, {step: 1})
+    told, ended = run(recipe, tmp_path / "out", tmp_path / "data", place, 1, signal.SIGTERM)
+    assert told[-1] == step
+    assert ended
+    assert not (tmp_path / "out" / "checkpoint.pt").exists()
+
+
 def begins_late(told: list[tuple[str, int]]) -> bool:
     """Return whether a training was gone on with: the first epoch told of is not the first one."""
     epochs = [done for what, done in told if what.startswith(FUSED)]
@@ -193,6 +209,7 @@ def run(
     folder: Path,
     place: dict[tuple[str, int], int] | None = None,
     point: int = 0,
+    how: signal.Signals = signal.SIGKILL,
 ) -> tuple[list[tuple[str, int]], bool]:
     """Train in a process, killed once it has told of step `point`; return its steps, and if it was.
 
@@ -215,7 +232,7 @@ def run(
             what, done, _ = line.rstrip("\n").split("\t")
             told.append((what, int(done)))
             if place is not None and place[told[-1]] >= point:
-                process.kill()
+                process.send_signal(how)
                 break
-    assert process.returncode in (0, -9)
-    return told, process.returncode == -9
+    assert process.returncode in (0, -how, 128 + how)
+    return told, process.returncode != 0
