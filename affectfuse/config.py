@@ -147,11 +147,18 @@ def _read(path: Path) -> DictConfig:
     return node
 
 
-def load_recipe(name: str, overrides: Sequence[str] = ()) -> DictConfig:
+def load_recipe(
+    name: str, overrides: Sequence[str] = (), changes: Mapping[str, Any] | None = None
+) -> DictConfig:
     """Load a recipe by name or path, fill its slots and apply `key=value` overrides.
 
     Overrides that name a slot's config (`fusion=mean`, `modalities=[heart_rate]`) come first, then
     those of single keys (`training.max_epochs=5`, `dataset.root=/data/set`).
+
+    Args:
+        name: of the recipe, or its path.
+        overrides: each `key=value`.
+        changes: keys that differ from the recipe's, as a recipe that `extends` it would say.
 
     Returns:
         the recipe; `modalities` becomes a mapping of name to config node.
@@ -164,6 +171,8 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> DictConfig:
         known = [recipe.stem for recipe in configs_dir().glob("*.yaml")]
         raise ConfigError(f"unknown recipe '{name}'. {did_you_mean(name, known)}")
     recipe = _extended(_read(path))
+    if changes:
+        recipe = _merged(recipe, OmegaConf.create(dict(changes)))
     pairs = [_split(override) for override in overrides]
     slots = {str(key): slot for key in recipe if (slot := _slot(str(key)))}
     for key, value in pairs:
@@ -182,12 +191,14 @@ def _extended(recipe: DictConfig) -> DictConfig:
     base = recipe.pop("extends", None)
     if base is None:
         return recipe
-    extended = _extended(_read(configs_dir() / f"{base}.yaml"))
+    return _merged(_extended(_read(configs_dir() / f"{base}.yaml")), recipe)
+
+
+def _merged(base: DictConfig, recipe: DictConfig) -> DictConfig:
     for key in _LISTS:
         if key in recipe:  # a list of names, or a mapping: in place of the base's, never merged
-            extended[key] = None
-    merged = OmegaConf.merge(extended, recipe)
-    return cast(DictConfig, merged)
+            base[key] = None
+    return cast(DictConfig, OmegaConf.merge(base, recipe))
 
 
 def _slot(key: str) -> str | None:

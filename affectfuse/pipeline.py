@@ -5,11 +5,10 @@ recording -> observations -> readings and ticks -> estimates -> session score ->
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,9 +30,17 @@ from affectfuse.errors import ConfigError
 from affectfuse.extraction import FACE_VISIBLE, extract, observe, start
 from affectfuse.files import file_sha256
 from affectfuse.modalities.base import Modality, Recognise
+from affectfuse.recording.base import Recording
 from affectfuse.recording.faces import FaceTracker
-from affectfuse.recording.reader import Recording, open_recording
-from affectfuse.reports.session import NO_RECOGNISER, Mode, SessionResult
+from affectfuse.recording.facts import recording_facts, session_notes
+from affectfuse.recording.reader import open_recording
+from affectfuse.reports.session import (
+    HOW_TO_DECLARE,
+    NO_RECOGNISER,
+    Declaration,
+    Mode,
+    SessionResult,
+)
 from affectfuse.scoring.base import Question, ScoringProtocol
 from affectfuse.scoring.events import event_notes
 from affectfuse.versions import package_versions
@@ -41,8 +48,9 @@ from affectfuse.versions import package_versions
 if TYPE_CHECKING:
     from affectfuse.checkpoint import Checkpoint
     from affectfuse.fusion.estimator import Estimator
+    from affectfuse.session_file import SessionFile
 
-__all__ = ["score_recording", "spot_recording"]
+__all__ = ["score_recording", "score_session", "spot_recording"]
 
 Watch = Callable[[int, float, "Tick | Reading | None"], None]
 """Called as watch(frames so far, time_s, newest reading or tick) while a recording is scored."""
@@ -50,10 +58,11 @@ Watch = Callable[[int, float, "Tick | Reading | None"], None]
 
 def score_recording(
     recipe: DictConfig,
-    source: str | Path,
+    source: str | Path | Recording,
     *,
     checkpoint: Checkpoint | None = None,
     events: Sequence[Question] = (),
+    declaration: Declaration | None = None,
     replay: bool = False,
     watch: Watch | None = None,
     opened: Callable[[Recording], None] | None = None,
@@ -62,14 +71,24 @@ def score_recording(
 
     Args:
         recipe: `score`, filled: `modalities` (a checkpoint brings its own), `protocol`, `face`.
-        source: a file, camera or stream.
+        source: a file, camera or stream; or an open recording, which is closed.
         checkpoint: a trained fused model; without one heart rate and spotted expressions remain.
         events: the questions, for the protocol.
+        declaration: purpose and consent, without which some protocols score nothing.
         replay: pace a file by its own timestamps, as a camera would.
         watch: told of progress.
         opened: handed the recording once it is open, so that it can be stopped from elsewhere.
+
+    Raises:
+        ConfigError: when events are given, the protocol needs a declared purpose and consent, and
+            there is none.
     """
     protocol = build(recipe.protocol, ScoringProtocol)  # type: ignore[type-abstract]
+    if events and protocol.needs_consent and declaration is None:
+        raise ConfigError(
+            f"protocol '{protocol.name}' needs a declared purpose and the consent of the person "
+            f"who was recorded: {HOW_TO_DECLARE}; then 'affectfuse score session.yaml'."
+        )
     modalities = checkpoint.modalities() if checkpoint else build_modalities(recipe)
     recognise = checkpoint.recognise() if checkpoint else None
     estimator = checkpoint.estimator() if checkpoint else None
@@ -92,7 +111,42 @@ def score_recording(
         score=score,
         provenance=_provenance(recipe, facts, checkpoint),
         notes=notes,
+        declaration=declaration,
     )
+
+
+def score_session(
+    recipe: DictConfig,
+    session: SessionFile,
+    *,
+    checkpoint: Checkpoint | None = None,
+    watch: Watch | None = None,
+    opened: Callable[[Recording], None] | None = None,
+) -> SessionResult:
+    """Score a declared session: its recordings on one clock, its questions by its protocol.
+
+    Args:
+        recipe: `score`, filled: `load_recipe("score", changes=session.recipe)`.
+        session: as `read_session` gives it.
+        checkpoint: a trained fused model; what the session says of one is not read here.
+        watch, opened: see `score_recording`.
+
+    Raises:
+        RecordingError: when a recording cannot be read, or put on the session's clock.
+        EventsError: when the questions cannot be read or lie outside the session.
+    """
+    with session.open() as recording:
+        result = score_recording(
+            recipe,
+            recording,
+            checkpoint=checkpoint,
+            events=session.questions(recording),
+            declaration=session.declaration,
+            watch=watch,
+            opened=opened,
+        )
+    told = {"session_file_sha256": file_sha256(session.path)}
+    return replace(result, provenance={**told, **result.provenance})
 
 
 def spot_recording(
@@ -158,13 +212,13 @@ class _Facts:
     source: str
     mode: Mode
     notes: Sequence[str]
-    landmarks: str
+    landmarks: str | None
     recording: Mapping[str, Any]
 
 
 def _read(
     recipe: DictConfig,
-    source: str | Path,
+    source: str | Path | Recording,
     modalities: Mapping[str, Modality],
     recognise: Mapping[str, Recognise] | None,
     estimator: Estimator | None,
@@ -175,8 +229,9 @@ def _read(
     """Pass over a recording once."""
     extractors = start(modalities, recognise)
     session = _Session()
+    found = source if isinstance(source, Recording) else open_recording(source, replay=replay)
     with (
-        open_recording(source, replay=replay) as recording,
+        found as recording,
         FaceTracker(**OmegaConf.to_container(recipe.face)) as faces,  # type: ignore[arg-type]
     ):
         if opened:
@@ -188,9 +243,11 @@ def _read(
                 session.estimates.append(estimator.estimate(reading))
             if watch:
                 watch(session.frames, session.time_s, reading)
-        info, notes, generation = recording.info, list(recording.notes), faces.generation
+        info = recording.info
+        generation = faces.generation if info.width else None  # finding out loads the model
+        notes = [*session_notes(recording), *recording.notes]
     mode: Mode = "live" if info.kind != "file" else "replay" if replay else "offline causal"
-    return session, _Facts(info.source, mode, notes, generation, _recording_facts(recording))
+    return session, _Facts(info.source, mode, notes, generation, recording_facts(recording))
 
 
 def _provenance(recipe: DictConfig, facts: _Facts, checkpoint: Checkpoint | None) -> dict[str, Any]:
@@ -287,19 +344,3 @@ def _seen(tracks: Mapping[str, Track]) -> list[str]:
     if not len(seen) or seen.mean() > 0:  # without pictures the recording itself says so
         return []
     return ["no face was found in this recording: nothing that needs one is known"]
-
-
-def _recording_facts(recording: Recording) -> dict[str, Any]:
-    info = recording.info
-    facts: dict[str, Any] = {
-        "source": info.source,
-        "kind": info.kind,
-        "codec": info.codec,
-        "width": info.width,
-        "height": info.height,
-        "container_duration_s": None if math.isnan(info.duration_s) else info.duration_s,
-    }
-    if info.kind == "file":
-        facts["sha256"] = file_sha256(Path(info.source))
-        facts["bytes"] = Path(info.source).stat().st_size
-    return facts

@@ -27,6 +27,7 @@ ORDER = [
     {"training"},
     {"reports"},
     {"exporting"},
+    {"session_file"},
     {"pipeline"},
     {"progress"},
     {"demo"},

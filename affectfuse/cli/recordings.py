@@ -1,9 +1,10 @@
-"""Commands on one recording: score it, spot its expressions, make a synthetic one."""
+"""Commands on one recording or session: score it, spot its expressions, make a synthetic one."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,13 +26,19 @@ if TYPE_CHECKING:
     from affectfuse.checkpoint import Checkpoint as Model
     from affectfuse.progress import ScoreProgress
     from affectfuse.recording.reader import Recording
+    from affectfuse.reports.session import SessionResult
 
 __all__ = ["score", "spot", "synth"]
 
 
 @app.command()
 def score(
-    recording: Source,
+    recording: Annotated[
+        str,
+        typer.Argument(
+            help="a video file, camera:0, rtsp://..., http://...; or a session's file, .yaml"
+        ),
+    ],
     overrides: Overrides = None,
     out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/score"),
     checkpoint: Checkpoint = None,
@@ -43,13 +50,23 @@ def score(
     no_thumbnails: NoThumbnails = False,
     allow_custom: AllowCustom = False,
 ) -> None:
-    """Score a recording: heart rate, micro-expressions, the fused estimate, a report."""
+    """Score a recording, or a session: heart rate, micro-expressions, the fused estimate, a report.
+
+    A session's file names recordings, events, purpose and consent; see docs/sessions.md.
+    """
     from affectfuse.config import load_recipe
     from affectfuse.pipeline import score_recording
     from affectfuse.progress import ScoreProgress
-    from affectfuse.reports.writing import check_writable, write_session
+    from affectfuse.reports.writing import check_writable
     from affectfuse.scoring.events import read_events
 
+    if recording.lower().endswith((".yaml", ".yml")):
+        if replay:
+            raise ConfigError("a session's recordings are read at full speed: leave --replay out.")
+        with custom(allow_custom):
+            result = _scored_session(Path(recording), overrides or (), out, checkpoint, events)
+        _written(result, out, thumbnails=not no_thumbnails)
+        return
     with custom(allow_custom):
         recipe = load_recipe("score", overrides or ())
         check_writable(out)
@@ -72,10 +89,7 @@ def score(
                 watch=progress.watch,
                 opened=begin,
             )
-        report = write_session(result, out, thumbnails=not no_thumbnails)
-    for note in result.notes:
-        typer.echo(f"note: {note}", err=True)
-    typer.echo(f"{report}")
+    _written(result, out, thumbnails=not no_thumbnails)
 
 
 @app.command()
@@ -136,6 +150,49 @@ def synth(
     with StepProgress() as progress:
         synthesise(load_recipe("synth", overrides or ()), out, progress.step)
     typer.echo(f"{out}")
+
+
+def _scored_session(
+    path: Path,
+    overrides: Sequence[str],
+    out: Path,
+    checkpoint: str | None,
+    events: Path | None,
+) -> SessionResult:
+    from affectfuse.config import load_recipe
+    from affectfuse.pipeline import score_session
+    from affectfuse.progress import ScoreProgress
+    from affectfuse.reports.writing import check_writable
+    from affectfuse.session_file import SessionEvents, read_session
+
+    session = read_session(path)
+    if events:
+        session = replace(session, events=SessionEvents(events))
+    chosen = checkpoint or session.checkpoint
+    if chosen and "modalities" in session.recipe:
+        raise ConfigError(
+            f"{path} names modalities, and there is a checkpoint, which brings those that it was "
+            "trained with. Leave one of the two out."
+        )
+    recipe = load_recipe("score", overrides, session.recipe)
+    check_writable(out)
+    model = _loaded(chosen, overrides)
+
+    def begin(opened: Recording) -> None:
+        progress.expect(opened.info.duration_s)
+        _stop_on_interrupt(opened, progress)
+
+    with ScoreProgress() as progress:
+        return score_session(recipe, session, checkpoint=model, watch=progress.watch, opened=begin)
+
+
+def _written(result: SessionResult, out: Path, *, thumbnails: bool) -> None:
+    from affectfuse.reports.writing import write_session
+
+    report = write_session(result, out, thumbnails=thumbnails)
+    for note in result.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{report}")
 
 
 def _loaded(checkpoint: str | None, overrides: Sequence[str]) -> Model | None:

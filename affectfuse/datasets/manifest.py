@@ -127,7 +127,7 @@ class Manifest(OwnDataset):
                 files += [file, *column.beside(file)]
         if not features and not parts:
             raise DatasetError("no modality is there")
-        plain = len(parts) == 1 and parts[0].source == files[0] and parts[0].offset_s == 0
+        plain = len(parts) == 1 and parts[0].source == files[0] and parts[0].clock == 0
         return DatasetItem(
             key,
             first.subject,

@@ -29,6 +29,7 @@ class RecordingInfo:
         nominal_rate_hz: frames a second as declared, for display only; NaN when unknown.
         has_audio: whether there is sound, asked for or not.
         codec: name of the video's codec.
+        start_s: time of the first reading, where its own times do not begin at 0.
     """
 
     source: str
@@ -39,6 +40,7 @@ class RecordingInfo:
     nominal_rate_hz: float
     has_audio: bool
     codec: str
+    start_s: float = 0.0
 
 
 class Recording(ABC):

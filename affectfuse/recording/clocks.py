@@ -12,7 +12,7 @@ import numpy as np
 from affectfuse.containers import Array
 from affectfuse.errors import RecordingError
 
-__all__ = ["Clock", "between_starts", "from_marks", "stated"]
+__all__ = ["Clock", "between_starts", "from_marks", "own", "stated"]
 
 _MOST_DRIFT_PPM = 1000.0
 _HOUR_S = 3600.0
@@ -30,7 +30,7 @@ class Clock:
             an hour); NaN when it is not known, and is then taken to be none.
         residual_s: largest distance of a shared event from its place after alignment; NaN without
             enough of them to tell.
-        how: 'stated offset', 'start times' or 'shared events'.
+        how: 'stated offset', 'start times', 'shared events' or 'own clock'.
         note: what a reader should know of it, or ''.
     """
 
@@ -44,6 +44,26 @@ class Clock:
         """Return device times (time,) on the session's clock."""
         drift = 0.0 if math.isnan(self.drift_ppm) else self.drift_ppm * 1e-6
         return np.asarray(self.offset_s + (1.0 + drift) * times_s)
+
+    def from_session(self, times_s: Array) -> Array:
+        """Return times of the session (time,) on the device's clock."""
+        drift = 0.0 if math.isnan(self.drift_ppm) else self.drift_ppm * 1e-6
+        return np.asarray((times_s - self.offset_s) / (1.0 + drift))
+
+    def __str__(self) -> str:
+        if self.how == "own clock":
+            return "as it stands, by its own clock"
+        said = f"aligned by {self.how}, {self.offset_s:+.3f} s"
+        if not math.isnan(self.drift_ppm):
+            said += f", drift {self.drift_ppm:+.1f} ppm"
+        if not math.isnan(self.residual_s):
+            said += f", shared events within {self.residual_s:.3f} s"
+        return said
+
+
+def own(note: str = "") -> Clock:
+    """Return the clock of a device whose own is the session's."""
+    return Clock(0.0, how="own clock", note=note)
 
 
 def stated(offset_s: float) -> Clock:

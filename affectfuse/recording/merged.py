@@ -8,12 +8,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
 
 from affectfuse.containers import Observation, SignalBlock
 from affectfuse.errors import RecordingError
 from affectfuse.recording.base import Recording, RecordingSource
+from affectfuse.recording.clocks import Clock
 
-__all__ = ["MergedRecording", "Part", "open_merged"]
+__all__ = ["MergedRecording", "OpenPart", "Part", "open_merged"]
 
 _LATEST_START_S = 1e7
 
@@ -25,12 +29,28 @@ class Part:
     Attributes:
         name: what its notes begin with.
         source: what opens it; can be pickled.
-        offset_s: what must be added to its times to get the session's.
+        clock: its clock against the session's; a number is what must be added to its times, in
+            seconds.
     """
 
     name: str
     source: RecordingSource
-    offset_s: float = 0.0
+    clock: Clock | float = 0.0
+
+
+class OpenPart(NamedTuple):
+    """One open recording of a session, with its clock against the session's."""
+
+    name: str
+    recording: Recording
+    clock: Clock
+
+    @property
+    def span_s(self) -> tuple[float, float]:
+        """From when to when it lasts in the session, NaN where not known."""
+        info = self.recording.info
+        start_s, end_s = self.clock.to_session(np.array([info.start_s, info.duration_s]))
+        return float(start_s), float(end_s)
 
 
 class MergedRecording(Recording):
@@ -40,42 +60,49 @@ class MergedRecording(Recording):
     merging needs, so that memory does not grow with length. It ends when the last part does.
 
     Args:
-        parts: the open recordings, each with its name and its offset in seconds; this recording
-            closes them.
+        parts: the open recordings, each with its name and its clock, or its offset in seconds;
+            this recording closes them.
+
+    Attributes:
+        parts: the same.
 
     Raises:
         RecordingError: when there is no part, two have one name, or two hold pictures.
     """
 
-    def __init__(self, parts: Sequence[tuple[str, Recording, float]]) -> None:
-        self._parts = list(parts)
+    def __init__(self, parts: Sequence[tuple[str, Recording, Clock | float]]) -> None:
+        self.parts = tuple(
+            OpenPart(name, part, clock if isinstance(clock, Clock) else Clock(clock))
+            for name, part, clock in parts
+        )
         self._stopped = threading.Event()
         self._reading = threading.Lock()
-        names = [name for name, _, _ in self._parts]
+        names = [part.name for part in self.parts]
         if not names or len(set(names)) < len(names):
             raise RecordingError(
                 f"a session has the parts {', '.join(map(repr, names)) or 'none'}; give at least "
                 "one, each with a name of its own."
             )
-        seen = [(name, part, offset_s) for name, part, offset_s in self._parts if part.info.width]
+        seen = [part for part in self.parts if part.recording.info.width]
         if len(seen) > 1:
             raise RecordingError(
-                f"'{seen[0][0]}' and '{seen[1][0]}' of one session both hold pictures: name one "
-                "video for a session."
+                f"'{seen[0].name}' and '{seen[1].name}' of one session both hold pictures: name "
+                "one video for a session."
             )
-        main = (seen or self._parts)[0][1].info
-        ends_s = [part.info.duration_s + offset_s for _, part, offset_s in self._parts]
+        infos = [part.recording.info for part in self.parts]
+        starts_s, ends_s = zip(*(part.span_s for part in self.parts), strict=True)
         self.info = replace(
-            main,
-            source=" + ".join(part.info.source for _, part, _ in self._parts),
+            (seen or self.parts)[0].recording.info,
+            source=" + ".join(info.source for info in infos),
             duration_s=max((end for end in ends_s if math.isfinite(end)), default=math.nan),
-            has_audio=any(part.info.has_audio for _, part, _ in self._parts),
+            has_audio=any(info.has_audio for info in infos),
+            start_s=min(starts_s),
         )
 
     def observations(self) -> Iterator[Observation]:
         """Yield the observations of all parts at the session's times; can be read once."""
         merged = heapq.merge(
-            *(self._shifted(*part) for part in self._parts), key=lambda seen: seen.time_s
+            *(self._shifted(part) for part in self.parts), key=lambda seen: seen.time_s
         )
         while True:
             with self._reading:
@@ -89,36 +116,40 @@ class MergedRecording(Recording):
     @property
     def notes(self) -> list[str]:
         """What went wrong so far, a phrase each, which begins with the part's name."""
-        return [f"{name}: {note}" for name, part, _ in self._parts for note in part.notes]
+        return [f"{part.name}: {note}" for part in self.parts for note in part.recording.notes]
 
     def stop(self) -> None:
         """End `observations` after the one being read; callable from any thread."""
         self._stopped.set()
-        for _, part, _ in self._parts:
-            part.stop()
+        for part in self.parts:
+            part.recording.stop()
 
     def close(self) -> None:
         """Stop and close all parts; waits for a read in another thread to end."""
         self.stop()
         with self._reading, ExitStack() as stack:
-            for _, part, _ in self._parts:
-                stack.callback(part.close)
+            for part in self.parts:
+                stack.callback(part.recording.close)
 
-    def _shifted(self, name: str, part: Recording, offset_s: float) -> Iterator[Observation]:
+    def _shifted(self, part: OpenPart) -> Iterator[Observation]:
         began = False
-        for seen in part.observations():
-            if isinstance(seen, SignalBlock):
-                seen = replace(seen, times_s=seen.times_s + offset_s)
-            else:
-                seen = replace(seen, time_s=seen.time_s + offset_s)
+        for own in part.recording.observations():
+            seen = _at(own, part.clock)
             if not began and abs(seen.time_s) > _LATEST_START_S:
                 raise RecordingError(
-                    f"'{name}' begins at {seen.time_s:.0f} s of its session, which looks like a "
-                    "time of day: say the seconds to add to its times (offset_s), such as "
-                    f"{-math.floor(seen.time_s - offset_s)}."
+                    f"'{part.name}' begins at {seen.time_s:.0f} s of its session, which looks like "
+                    "a time of day: say the seconds to add to its times (offset_s), such as "
+                    f"{-math.floor(own.time_s)}."
                 )
             began = True
             yield seen
+
+
+def _at(seen: Observation, clock: Clock) -> Observation:
+    """Return an observation with its times on the session's clock."""
+    if isinstance(seen, SignalBlock):
+        return replace(seen, times_s=clock.to_session(seen.times_s))
+    return replace(seen, time_s=float(clock.to_session(np.array(seen.time_s))))
 
 
 def open_merged(parts: Sequence[Part]) -> MergedRecording:
@@ -130,14 +161,14 @@ def open_merged(parts: Sequence[Part]) -> MergedRecording:
     from affectfuse.recording.reader import open_recording  # PyAV is slow to load
 
     with ExitStack() as stack:
-        opened: list[tuple[str, Recording, float]] = []
+        opened: list[tuple[str, Recording, Clock | float]] = []
         for part in parts:
             source = part.source
             try:
                 found = source() if callable(source) else open_recording(source)
             except RecordingError as error:
                 raise RecordingError(f"{part.name}: {error}") from None
-            opened.append((part.name, stack.enter_context(found), part.offset_s))
+            opened.append((part.name, stack.enter_context(found), part.clock))
         merged = MergedRecording(opened)
         stack.pop_all()
         return merged

@@ -106,11 +106,12 @@ class SignalTableRecording(Recording):
             name: [_channel(column, said.get(column)) for column in channels]
             for name, channels in sources.items()
         }
+        begins_s = [float(times_s[0]) for times_s, _ in self._readings.values()]
         ends_s = [float(times_s[-1]) for times_s, _ in self._readings.values()]
         steps_s = [float(np.median(np.diff(t))) for t, _ in self._readings.values() if len(t) > 1]
         rate_hz = 1.0 / min(steps_s) if steps_s else math.nan
         self.info = RecordingInfo(
-            str(path), "file", max(ends_s), 0, 0, rate_hz, False, "signal table"
+            str(path), "file", max(ends_s), 0, 0, rate_hz, False, "signal table", min(begins_s)
         )
 
     def observations(self) -> Iterator[Observation]:

@@ -50,6 +50,7 @@ def render(result: SessionResult, *, thumbnails: bool = True) -> str:
         tables=[_interval_table(t, thumbnails=thumbnails) for t in interval_tracks(result)],
         score=_score_table(result.score, result) if result.score else None,
         missing=_missing(result),
+        declared=public(result.declaration.facts()) if result.declaration else {},
         table_file="timeline.csv" if result.fused else "spotted.csv",
         summary_file="session.json" if result.fused else "spotted.json",
         provenance=_provenance(result),

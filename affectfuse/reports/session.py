@@ -10,18 +10,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from affectfuse.containers import Array, Estimate, Interval, IntervalTrack, Target, Track
+from affectfuse.containers import Array, Estimate, IntervalTrack, Target, Track
+from affectfuse.errors import ConfigError
 from affectfuse.scoring.base import Question, SessionScore
 
 __all__ = [
     "FACE_VISIBLE",
     "HEART_RATE",
+    "HOW_TO_DECLARE",
     "MICRO_EXPRESSION",
     "NO_CHECKPOINT",
     "NO_RECOGNISER",
     "SCHEMA_VERSION",
     "SYNTHETIC",
     "SYNTHETIC_ONLY",
+    "Declaration",
     "Mode",
     "SessionResult",
     "coverage",
@@ -59,9 +62,44 @@ NO_CHECKPOINT = (
     "--checkpoint demo for the embedded one"
 )
 
+HOW_TO_DECLARE = (
+    "write into the session file 'purpose: TEXT' and 'consent: {given: true, record: TEXT}', where "
+    "the record says which form, signed when, kept where"
+)
+
 Mode = Literal["live", "replay", "offline causal"]
 
 _CREDENTIALS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^/?#\s]*@", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a session is declared to be for, and that the person who was recorded agreed to it.
+
+    Attributes:
+        purpose: what the score is for.
+        consent: the record of the consent that was given: which form, signed when, kept where.
+        subject: who was recorded, best a pseudonym; '' when not said.
+
+    Raises:
+        ConfigError: when the purpose or the record is empty.
+    """
+
+    purpose: str
+    consent: str
+    subject: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.purpose.strip() or not self.consent.strip():
+            raise ConfigError(f"a session lacks a purpose or record of consent: {HOW_TO_DECLARE}")
+
+    def facts(self) -> dict[str, Any]:
+        """Return the declaration as outputs say it."""
+        consent = {"given": True, "record": self.consent}
+        return {"subject": self.subject or None, "purpose": self.purpose, "consent": consent}
+
+
+_UNDECLARED: Mapping[str, Any] = {"subject": None, "purpose": None, "consent": None}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +122,7 @@ class SessionResult:
             `dataset` of the fused model, and of each of its `recognisers`.
         notes: what a reader should know.
         fused: whether a fused estimate was asked for, or expressions spotted only.
+        declaration: purpose and consent, as the session's file declares them; None without one.
     """
 
     source: str
@@ -99,6 +138,7 @@ class SessionResult:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     notes: Sequence[str] = ()
     fused: bool = True
+    declaration: Declaration | None = None
 
 
 def public(value: Any) -> Any:
@@ -171,6 +211,7 @@ def session_summary(result: SessionResult) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "source": public(result.source),
+        **public(result.declaration.facts() if result.declaration else _UNDECLARED),
         "duration_s": result.duration_s,
         "mode": result.mode,
         "warnings": warnings(result),

@@ -12,7 +12,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from affectfuse.containers import Estimate, IntervalTrack, Track
 
@@ -188,6 +188,8 @@ class ScoringProtocol(ABC):
     """Scores one session. Too little valid data gives NaN with a note, never a number."""
 
     name: str
+    needs_consent: ClassVar[bool] = False
+    """Whether a session is scored only with a declared purpose and consent."""
 
     @abstractmethod
     def score(

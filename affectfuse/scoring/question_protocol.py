@@ -78,6 +78,7 @@ class QuestionProtocol(MeasuringProtocol):
 
     first = "relevant"
     second = "comparison"
+    needs_consent = True
 
     orientations: Mapping[str, int] = field(default_factory=dict)
     discard: Sequence[str] = ("movement",)
