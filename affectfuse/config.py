@@ -172,7 +172,7 @@ def load_recipe(
         raise ConfigError(f"unknown recipe '{name}'. {did_you_mean(name, known)}")
     recipe = _extended(_read(path))
     if changes:
-        recipe = _merged(recipe, OmegaConf.create(dict(changes)))
+        recipe = _merged(recipe, _node_of(changes))
     pairs = [_split(override) for override in overrides]
     slots = {str(key): slot for key in recipe if (slot := _slot(str(key)))}
     for key, value in pairs:
@@ -192,6 +192,14 @@ def _extended(recipe: DictConfig) -> DictConfig:
     if base is None:
         return recipe
     return _merged(_extended(_read(configs_dir() / f"{base}.yaml")), recipe)
+
+
+def _node_of(changes: Mapping[str, Any]) -> DictConfig:
+    try:
+        return OmegaConf.create(dict(changes))
+    except OmegaConfBaseException as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{', '.join(changes)} cannot be used: {reason}") from None
 
 
 def _merged(base: DictConfig, recipe: DictConfig) -> DictConfig:

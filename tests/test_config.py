@@ -85,6 +85,21 @@ def test_a_recipe_may_extend_another(tree: Path) -> None:
     }
 
 
+def test_changes_come_before_overrides(tree: Path) -> None:
+    recipe = load_recipe(
+        "train",
+        ["modalities.slow.window_s=30"],
+        {"seed": 5, "modalities": {"slow": {"config": "pulse", "window_s": 20.0}}},
+    )
+    assert recipe.seed == 5
+    assert recipe.modalities == {"slow": {"target": "affectfuse.x.Y", "window_s": 30}}
+    assert load_recipe("train", changes={}) == load_recipe("train")
+    with pytest.raises(ConfigError, match="Did you mean 'window_s'"):
+        load_recipe("train", changes={"modalities": {"a": {"config": "pulse", "windw_s": 1}}})
+    with pytest.raises(ConfigError, match="fusion cannot be used"):
+        load_recipe("train", changes={"fusion": "${"})
+
+
 def test_a_list_may_stand_for_a_number(tree: Path) -> None:
     """A range to draw from, or a list of names in place of a share."""
     assert load_recipe("train", ["modalities.pulse.window_s=[1, 2]"]).modalities.pulse.window_s == [

@@ -58,8 +58,8 @@ def read_session(path: str | Path) -> SessionFile:
             _events(path.parent, said["events"], names) if "events" in said else None,
             _checkpoint(path.parent, said["checkpoint"]) if "checkpoint" in said else None,
             {
-                key: _beside(path.parent, said[key])
-                for key in ("modalities", "protocol")
+                key: _beside(path.parent, read(key, said[key]))
+                for key, read in (("modalities", values.configs), ("protocol", values.config))
                 if key in said
             },
         )

@@ -13,6 +13,7 @@ from affectfuse.recording.base import Recording, RecordingSource
 from affectfuse.recording.clocks import Clock, between_starts, from_marks, own, stated
 from affectfuse.recording.empatica import EmpaticaRecording
 from affectfuse.recording.merged import OpenPart
+from affectfuse.session_file.values import is_dated
 
 __all__ = ["RECORDED", "TAGS", "SessionRecording", "clock_of", "marks_of", "refuse_apart"]
 
@@ -87,6 +88,11 @@ def clock_of(
         start = said.start
         if start == RECORDED:
             wristband = _wristband(said, opened, "start: recorded")
+            if not is_dated(session_start):
+                raise ConfigError(
+                    f"recording '{said.name}' knows the date of its start: say the session's with "
+                    "its date too, such as 2026-03-01T10:00:00+01:00."
+                )
             start = datetime.fromtimestamp(wristband.start_unix_s, UTC)
         return between_starts(said.name, start, session_start)
     if said.marks_s is not None and session_marks_s is not None:

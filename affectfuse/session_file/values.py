@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, time
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,8 @@ from affectfuse.errors import ConfigError, did_you_mean
 
 __all__ = [
     "TABLE_OPTIONS",
+    "config",
+    "configs",
     "flag",
     "is_dated",
     "known_keys",
@@ -89,18 +92,31 @@ def texts_by_name(what: str, said: Any) -> dict[str, str]:
     return {str(key): text(what, value) if value else "" for key, value in said.items()}
 
 
+def config(what: str, said: Any) -> Any:
+    """Return a config: its name, or keys and values."""
+    if isinstance(said, Mapping):
+        return {str(key): value for key, value in said.items()}
+    return text(what, said)
+
+
+def configs(what: str, said: Any) -> Any:
+    """Return configs: a list of names, or configs by name."""
+    if isinstance(said, Mapping):
+        return {str(key): config(f"{what}: {key}", value) for key, value in said.items()}
+    return texts(what, said)
+
+
 def moment(what: str, said: Any) -> datetime:
     """Return a time of day, with its date or without."""
-    try:
-        try:
+    if isinstance(said, str) and ":" in said:
+        with suppress(ValueError):
             return datetime.combine(_NO_DATE, time.fromisoformat(said))
-        except ValueError:
+        with suppress(ValueError):
             return datetime.fromisoformat(said)
-    except (TypeError, ValueError):
-        raise ConfigError(
-            f"'{what}' is {said!r}; give a time of day, such as 2026-03-01T10:00:00+01:00, or "
-            "10:00:00 without a date."
-        ) from None
+    raise ConfigError(
+        f"'{what}' is {said!r}; give a time of day, such as 2026-03-01T10:00:00+01:00, or 10:00:00 "
+        "without a date."
+    )
 
 
 def is_dated(start: datetime) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from affectfuse.errors import RecordingError
-from affectfuse.recording.clocks import between_starts, from_marks, stated
+from affectfuse.recording.clocks import Clock, between_starts, from_marks, own, stated
 
 START = datetime(2026, 3, 1, 10, 0, 0)
 
@@ -76,3 +76,15 @@ def test_events_that_are_not_the_same_are_refused() -> None:
         from_marks("wrist", [100.0, 5.0], [107.0, 12.0])
     # A hand on a key is a tenth of a second off: over ten seconds that is no drift.
     assert from_marks("wrist", [0.0, 10.0], [0.0, 10.1]).drift_ppm > 1000
+
+
+def test_a_clock_goes_both_ways_and_says_itself() -> None:
+    clock = Clock(4.2, 80.0, 0.0125, "shared events")
+    times_s = np.array([[0.0, 3000.0], [1.5, math.nan]])
+    np.testing.assert_allclose(clock.from_session(clock.to_session(times_s)), times_s)
+    assert str(clock) == (
+        "aligned by shared events, +4.200 s, drift +80.0 ppm, shared events within 0.013 s"
+    )
+    assert str(stated(-2.0)) == "aligned by stated offset, -2.000 s"
+    assert str(own()) == "as it stands, by its own clock"
+    assert own().to_session(np.array(7.5)) == 7.5

@@ -15,6 +15,7 @@ from recording.videos import write_video
 from affectfuse.containers import Frame, Observation, SignalBlock
 from affectfuse.errors import RecordingError
 from affectfuse.recording.base import Recording, RecordingInfo
+from affectfuse.recording.clocks import Clock
 from affectfuse.recording.merged import MergedRecording, Part, open_merged
 from affectfuse.recording.signal_tables import SignalTableRecording
 
@@ -71,6 +72,23 @@ def test_video_and_tables_come_in_the_order_of_the_session(tmp_path: Path) -> No
     )
     np.testing.assert_allclose(eda_s, np.arange(20) / 10 - 0.3, atol=1e-12)
     assert {o.source for o in seen if isinstance(o, SignalBlock)} == {"eda", "acceleration"}
+
+
+def test_drift_is_taken_out_of_frames_and_readings(tmp_path: Path) -> None:
+    """A clock 1,000 ppm slow gains a thousandth of its times: all that it stamped moves."""
+    slow = Clock(-2.0, 1000.0, how="shared events")
+    table = SignalTableRecording(write_table(tmp_path / "x.csv", 300), "x")
+    session = MergedRecording([("face", Endless(3000), slow), ("x", table, slow)])
+    seen = list(session.observations())
+    frames = [o.time_s for o in seen if isinstance(o, Frame)]
+    np.testing.assert_allclose(frames, np.arange(3000) / 100 * 1.001 - 2.0, atol=1e-9)
+    times_s = np.concatenate([o.times_s for o in seen if isinstance(o, SignalBlock)])
+    np.testing.assert_allclose(times_s, np.arange(300) / 10 * 1.001 - 2.0, atol=1e-9)
+    assert session.info.duration_s == pytest.approx(30 * 1.001 - 2.0)
+    assert [part.span_s for part in session.parts] == [
+        pytest.approx((-2.0, 30 * 1.001 - 2.0)),
+        pytest.approx((-2.0, 29.9 * 1.001 - 2.0)),
+    ]
 
 
 def test_parts_are_read_no_further_than_merging_needs(tmp_path: Path) -> None:

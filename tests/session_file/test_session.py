@@ -99,6 +99,13 @@ def test_a_wristband_says_its_start_and_its_tags(tmp_path: Path) -> None:
     )
     times_s, _ = readings(by_start, "eda")
     assert times_s[0] == pytest.approx(START_UNIX_S - 1_644_227_564.0)
+    undated = write(
+        tmp_path,
+        start="09:52:44+00:00",
+        recordings={"first": "first.csv", "wrist": {"path": "wrist", "start": "recorded"}},
+    )
+    with pytest.raises(ConfigError, match="say the session's with its date too"):
+        read_session(undated).open()
     by_tags = write(
         tmp_path,
         marks=[20.0, 47.5],
