@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 __all__ = ["score_recording", "score_session", "spot_recording"]
 
+_BEGIN_S = -1e-6
+
 Watch = Callable[[int, float, "Tick | Reading | None"], None]
 """Called as watch(frames so far, time_s, newest reading or tick) while a recording is scored."""
 
@@ -292,7 +294,11 @@ class _Readings:
 
 
 class _Session:
-    """Gathers what one pass over a recording yields; grows by a few numbers a second."""
+    """Gathers what one pass over a recording yields; grows by a few numbers a second.
+
+    What a recording tells of the time before the session began, modalities may compare with; it is
+    no part of the session.
+    """
 
     def __init__(self) -> None:
         self.frames = 0
@@ -310,9 +316,12 @@ class _Session:
 
     def add(self, reading: Reading | Tick) -> None:
         if isinstance(reading, Track):
-            _add(self._tracks, reading)
+            within = _within(reading)
+            if within is not None:
+                _add(self._tracks, within)
         elif isinstance(reading, IntervalTrack):
-            self._intervals[reading.name].append(reading)
+            kept = tuple(i for i in reading.intervals if i.onset_s >= _BEGIN_S)
+            self._intervals[reading.name].append(replace(reading, intervals=kept))
         elif isinstance(reading, Tick):
             for name, sample in reading.samples.items():
                 quality = sample.quality if sample else 0.0
@@ -326,6 +335,20 @@ class _Session:
 
     def quality(self) -> dict[str, Track]:
         return {name: readings.track() for name, readings in self._quality.items()}
+
+
+def _within(track: Track) -> Track | None:
+    kept = track.times_s >= _BEGIN_S
+    if kept.all():
+        return track
+    if not kept.any():
+        return None
+    return replace(
+        track,
+        times_s=track.times_s[kept],
+        values=track.values[kept],
+        quality=track.quality[kept],
+    )
 
 
 def _add(tracks: dict[str, _Readings], part: Track) -> None:

@@ -57,11 +57,13 @@ class MergedRecording(Recording):
     """A video, a wristband's folder, tables of readings: all that one session was recorded by.
 
     Observations come in the order of the session's time. Each part is read only as far as the
-    merging needs, so that memory does not grow with length. It ends when the last part does.
+    merging needs, so that memory does not grow with length. It ends when the last part does, or the
+    one that `until` names.
 
     Args:
         parts: the open recordings, each with its name and its clock, or its offset in seconds;
             this recording closes them.
+        until: name of the part with which it ends; None: the last.
 
     Attributes:
         parts: the same.
@@ -70,11 +72,14 @@ class MergedRecording(Recording):
         RecordingError: when there is no part, two have one name, or two hold pictures.
     """
 
-    def __init__(self, parts: Sequence[tuple[str, Recording, Clock | float]]) -> None:
+    def __init__(
+        self, parts: Sequence[tuple[str, Recording, Clock | float]], *, until: str | None = None
+    ) -> None:
         self.parts = tuple(
             OpenPart(name, part, clock if isinstance(clock, Clock) else Clock(clock))
             for name, part, clock in parts
         )
+        self._until = until
         self._stopped = threading.Event()
         self._reading = threading.Lock()
         names = [part.name for part in self.parts]
@@ -90,7 +95,8 @@ class MergedRecording(Recording):
                 "one video for a session."
             )
         infos = [part.recording.info for part in self.parts]
-        starts_s, ends_s = zip(*(part.span_s for part in self.parts), strict=True)
+        starts_s = [part.span_s[0] for part in self.parts]
+        ends_s = [part.span_s[1] for part in self.parts if until in (None, part.name)]
         self.info = replace(
             (seen or self.parts)[0].recording.info,
             source=" + ".join(info.source for info in infos),
@@ -143,6 +149,8 @@ class MergedRecording(Recording):
                 )
             began = True
             yield seen
+        if part.name == self._until:
+            self._stopped.set()
 
 
 def _at(seen: Observation, clock: Clock) -> Observation:

@@ -52,8 +52,8 @@ class SessionFile:
         recordings: one or more.
         start: the time of day at the session's time 0, where recordings are aligned by it.
         marks_s: events that recordings share, by the session's clock.
-        reference: name of the recording whose clock is the session's, and whose marks are, where
-            `marks_s` says none.
+        reference: name of the recording whose clock is the session's, with which it ends, and
+            whose marks are the session's where `marks_s` says none.
         events: the questions, if there are any.
         checkpoint: of a trained model, or its name.
         recipe: `modalities` and `protocol`, as far as they are said, for `load_recipe`.
@@ -86,7 +86,7 @@ class SessionFile:
                 except RecordingError as error:
                     raise RecordingError(f"{said.name}: {error}") from None
                 opened[said.name] = stack.enter_context(found)
-            merged = MergedRecording(self._parts(opened))
+            merged = MergedRecording(self._parts(opened), until=self.reference)
             refuse_apart(merged.parts)
             merged.info = replace(merged.info, source=str(self.path))
             stack.pop_all()

@@ -152,6 +152,25 @@ def test_times_of_day_are_refused_with_the_offset_to_say(tmp_path: Path) -> None
         read_session(alone).open()
 
 
+def test_a_session_begins_at_0_and_ends_with_its_reference(tmp_path: Path) -> None:
+    """What a wristband read on the way there and on the way home is no part of the session."""
+    table(tmp_path / "first.csv", 60.0)
+    table(tmp_path / "long.csv", 300.0)
+    recordings = {
+        "first": "first.csv",
+        "temperature": {"path": "long.csv", "offset_s": -100.0},
+    }
+    whole = score(write(tmp_path, recordings=recordings))
+    assert whole.duration_s == pytest.approx(199.75)
+    bounded = score(write(tmp_path, recordings=recordings, reference="first"))
+    assert bounded.duration_s == pytest.approx(59.75)
+    for result in (whole, bounded):
+        times_s = result.tracks["skin_temperature_degc"].times_s
+        assert times_s.min() >= 0
+        assert times_s.max() <= result.duration_s
+        assert times_s.min() <= 5
+
+
 def test_a_recording_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     table(tmp_path / "first.csv")
     (tmp_path / "film.mp4").write_bytes(b"no video")
