@@ -5,9 +5,7 @@ recording -> observations -> readings and ticks -> estimates -> session score ->
 
 from __future__ import annotations
 
-from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,10 +16,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.config import build
 from affectfuse.containers import (
-    Estimate,
-    Frame,
-    IntervalTrack,
-    Observation,
     Reading,
     Tick,
     Track,
@@ -29,10 +23,12 @@ from affectfuse.containers import (
 from affectfuse.errors import ConfigError
 from affectfuse.extraction import FACE_VISIBLE, extract, observe, start
 from affectfuse.files import file_sha256
+from affectfuse.gathering import Gathering
 from affectfuse.modalities.base import Modality, Recognise
 from affectfuse.recording.base import Recording
 from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.facts import recording_facts, session_notes
+from affectfuse.recording.merged import MergedRecording
 from affectfuse.recording.reader import open_recording
 from affectfuse.reports.session import (
     HOW_TO_DECLARE,
@@ -51,8 +47,6 @@ if TYPE_CHECKING:
     from affectfuse.session_file import SessionFile
 
 __all__ = ["score_recording", "score_session", "spot_recording"]
-
-_BEGIN_S = -1e-6
 
 Watch = Callable[[int, float, "Tick | Reading | None"], None]
 """Called as watch(frames so far, time_s, newest reading or tick) while a recording is scored."""
@@ -227,10 +221,10 @@ def _read(
     replay: bool,
     watch: Watch | None,
     opened: Callable[[Recording], None] | None,
-) -> tuple[_Session, _Facts]:
+) -> tuple[Gathering, _Facts]:
     """Pass over a recording once."""
     extractors = start(modalities, recognise)
-    session = _Session()
+    session = Gathering()
     found = source if isinstance(source, Recording) else open_recording(source, replay=replay)
     with (
         found as recording,
@@ -245,6 +239,8 @@ def _read(
                 session.estimates.append(estimator.estimate(reading))
             if watch:
                 watch(session.frames, session.time_s, reading)
+        if isinstance(recording, MergedRecording):
+            session.end(recording.end_s)
         info = recording.info
         generation = faces.generation if info.width else None  # finding out loads the model
         notes = [*session_notes(recording), *recording.notes]
@@ -270,92 +266,6 @@ def build_modalities(recipe: DictConfig) -> dict[str, Modality]:
         str(name): build(node, Modality)  # type: ignore[type-abstract]
         for name, node in recipe.modalities.items()
     }
-
-
-class _Readings:
-    """The parts of one track as plain numbers: hours of readings take a few megabytes."""
-
-    def __init__(self, first: Track) -> None:
-        self._name, self._unit = first.name, first.unit
-        self._columns = [array("d") for _ in range(3)]
-        self._notes: dict[str, None] = {}
-        self.add(first)
-
-    def add(self, part: Track) -> None:
-        parts = (part.times_s, part.values, part.quality)
-        for column, values in zip(self._columns, parts, strict=True):
-            column.extend(np.asarray(values, dtype=float).tolist())
-        if part.note:
-            self._notes[part.note] = None
-
-    def track(self) -> Track:
-        times_s, values, quality = (np.array(column) for column in self._columns)
-        return Track(self._name, self._unit, times_s, values, quality, "; ".join(self._notes))
-
-
-class _Session:
-    """Gathers what one pass over a recording yields; grows by a few numbers a second.
-
-    What a recording tells of the time before the session began, modalities may compare with; it is
-    no part of the session.
-    """
-
-    def __init__(self) -> None:
-        self.frames = 0
-        self.time_s = 0.0
-        self.estimates: list[Estimate] = []
-        self._tracks: dict[str, _Readings] = {}
-        self._intervals: dict[str, list[IntervalTrack]] = defaultdict(list)
-        self._quality: dict[str, _Readings] = {}
-
-    def count(self, observations: Iterator[Observation]) -> Iterator[Observation]:
-        for observation in observations:
-            self.frames += isinstance(observation, Frame)
-            self.time_s = max(self.time_s, observation.time_s)
-            yield observation
-
-    def add(self, reading: Reading | Tick) -> None:
-        if isinstance(reading, Track):
-            within = _within(reading)
-            if within is not None:
-                _add(self._tracks, within)
-        elif isinstance(reading, IntervalTrack):
-            kept = tuple(i for i in reading.intervals if i.onset_s >= _BEGIN_S)
-            self._intervals[reading.name].append(replace(reading, intervals=kept))
-        elif isinstance(reading, Tick):
-            for name, sample in reading.samples.items():
-                quality = sample.quality if sample else 0.0
-                _add(self._quality, Track.reading(name, "fraction", reading.time_s, quality, 1.0))
-
-    def tracks(self) -> dict[str, Track]:
-        return {name: readings.track() for name, readings in self._tracks.items()}
-
-    def intervals(self) -> dict[str, IntervalTrack]:
-        return {name: IntervalTrack.join(parts) for name, parts in self._intervals.items()}
-
-    def quality(self) -> dict[str, Track]:
-        return {name: readings.track() for name, readings in self._quality.items()}
-
-
-def _within(track: Track) -> Track | None:
-    kept = track.times_s >= _BEGIN_S
-    if kept.all():
-        return track
-    if not kept.any():
-        return None
-    return replace(
-        track,
-        times_s=track.times_s[kept],
-        values=track.values[kept],
-        quality=track.quality[kept],
-    )
-
-
-def _add(tracks: dict[str, _Readings], part: Track) -> None:
-    if part.name in tracks:
-        tracks[part.name].add(part)
-    else:
-        tracks[part.name] = _Readings(part)
 
 
 def _seen(tracks: Mapping[str, Track]) -> list[str]:

@@ -21,7 +21,7 @@ ORDER = [
     {"signals"},
     {"recording"},
     {"modalities", "datasets", "fusion", "scoring"},  # side by side: they never meet
-    {"extraction", "caching"},
+    {"extraction", "caching", "gathering"},
     {"checkpoint"},
     {"evaluation"},
     {"training"},

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from affectfuse.containers import Observation, SignalBlock
+from affectfuse.containers import Frame, Observation, SignalBlock
 from affectfuse.errors import RecordingError
 from affectfuse.recording.base import Recording, RecordingSource
 from affectfuse.recording.clocks import Clock
@@ -20,6 +20,8 @@ from affectfuse.recording.clocks import Clock
 __all__ = ["MergedRecording", "OpenPart", "Part", "open_merged"]
 
 _LATEST_START_S = 1e7
+_AFTER_S = 30.0
+"""How far the others are read after the part with which all ends: what is slow becomes known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class MergedRecording(Recording):
 
     Attributes:
         parts: the same.
+        end_s: when the part that `until` names ended; infinity as long as that is not known.
+            Observations go on for half a minute, for what is known only after a while.
 
     Raises:
         RecordingError: when there is no part, two have one name, or two hold pictures.
@@ -80,6 +84,7 @@ class MergedRecording(Recording):
             for name, part, clock in parts
         )
         self._until = until
+        self.end_s = math.inf
         self._stopped = threading.Event()
         self._reading = threading.Lock()
         names = [part.name for part in self.parts]
@@ -117,6 +122,8 @@ class MergedRecording(Recording):
                 observation = next(merged, None)
             if observation is None or self._stopped.is_set():
                 return
+            if observation.time_s > self.end_s + _AFTER_S:
+                return
             yield observation
 
     @property
@@ -139,6 +146,7 @@ class MergedRecording(Recording):
 
     def _shifted(self, part: OpenPart) -> Iterator[Observation]:
         began = False
+        last_s = step_s = 0.0
         for own in part.recording.observations():
             seen = _at(own, part.clock)
             if not began and abs(seen.time_s) > _LATEST_START_S:
@@ -147,10 +155,11 @@ class MergedRecording(Recording):
                     "a time of day: say the seconds to add to its times (offset_s), such as "
                     f"{-math.floor(own.time_s)}."
                 )
-            began = True
+            step_s = seen.time_s - last_s if began and isinstance(seen, Frame) else 0.0
+            last_s, began = seen.time_s, True
             yield seen
         if part.name == self._until:
-            self._stopped.set()
+            self.end_s = last_s + step_s
 
 
 def _at(seen: Observation, clock: Clock) -> Observation:

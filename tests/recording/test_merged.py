@@ -93,13 +93,17 @@ def test_drift_is_taken_out_of_frames_and_readings(tmp_path: Path) -> None:
 
 def test_it_ends_with_the_part_that_is_named(tmp_path: Path) -> None:
     short = SignalTableRecording(write_table(tmp_path / "short.csv", 21), "short")
-    long = SignalTableRecording(write_table(tmp_path / "long.csv", 300), "long")
+    long = SignalTableRecording(write_table(tmp_path / "long.csv", 900), "long")
     session = MergedRecording([("long", long, -0.05), ("short", short, 0.0)], until="short")
     assert session.info.duration_s == pytest.approx(2.0)
     seen = [o for o in session.observations() if isinstance(o, SignalBlock)]
     ends_s = {name: max(o.time_s for o in seen if o.source == name) for name in ("long", "short")}
     assert ends_s["short"] == pytest.approx(2.0)
-    assert 1.7 < ends_s["long"] <= 2.0
+    assert 31.7 < ends_s["long"] <= 32.0, "half a minute more, for what is known late"
+    assert session.end_s == pytest.approx(2.0)
+    frames = MergedRecording([("face", Endless(200), 0.0)], until="face")
+    assert len(list(frames.observations())) == 200
+    assert frames.end_s == pytest.approx(2.0), "the last frame lasts as long as the one before"
 
 
 def test_parts_are_read_no_further_than_merging_needs(tmp_path: Path) -> None:

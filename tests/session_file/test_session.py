@@ -169,6 +169,8 @@ def test_a_session_begins_at_0_and_ends_with_its_reference(tmp_path: Path) -> No
         assert times_s.min() >= 0
         assert times_s.max() <= result.duration_s
         assert times_s.min() <= 5
+        assert result.duration_s - times_s.max() <= 5
+        assert result.tracks["face_visible"].times_s.max() <= result.duration_s
 
 
 def test_a_recording_that_cannot_be_read_is_named(tmp_path: Path) -> None:
