@@ -196,10 +196,12 @@ def _extended(recipe: DictConfig) -> DictConfig:
 
 def _node_of(changes: Mapping[str, Any]) -> DictConfig:
     try:
-        return OmegaConf.create(dict(changes))
+        node = OmegaConf.create(dict(changes))
+        OmegaConf.resolve(node)
     except OmegaConfBaseException as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{', '.join(changes)} cannot be used: {reason}") from None
+    return node
 
 
 def _merged(base: DictConfig, recipe: DictConfig) -> DictConfig:

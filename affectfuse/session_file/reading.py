@@ -180,7 +180,11 @@ def _checkpoint(folder: Path, said: Any) -> str:
 
 def _found(folder: Path, what: str, said: Any) -> Path:
     path = folder / values.text(f"{what}: path", said)
-    if not path.exists():
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # no name that a file could have
+        there = False
+    if not there:
         raise ConfigError(
             f"{what} names '{path}', which does not exist; paths start from the session file."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -29,6 +28,9 @@ __all__ = [
 ]
 
 _NAME = re.compile(r"[\w.-]{1,64}")
+_LONGEST_NAME = 200
+_LONGEST_TEXT = 2000
+_LARGEST_NUMBER = 1e12
 _NO_DATE = date(1900, 1, 1)
 
 
@@ -54,12 +56,15 @@ def text(what: str, said: Any) -> str:
     """Return a text on one line; a whole number is one too."""
     if not isinstance(said, str | int) or isinstance(said, bool) or not str(said).strip():
         raise ConfigError(f"'{what}' is {said!r}; give a text.")
+    if len(str(said)) > _LONGEST_TEXT:
+        raise ConfigError(f"'{what}' is longer than {_LONGEST_TEXT} characters; shorten it.")
     return " ".join("".join(c if c.isprintable() else " " for c in str(said)).split())
 
 
 def number(what: str, said: Any) -> float:
     """Return a finite number."""
-    if not isinstance(said, int | float) or isinstance(said, bool) or not math.isfinite(said):
+    fits = isinstance(said, int | float) and not isinstance(said, bool)
+    if not fits or not abs(said) <= _LARGEST_NUMBER:
         raise ConfigError(f"'{what}' is {said!r}; give a number, such as 12.5.")
     return float(said)
 
@@ -96,6 +101,8 @@ def config(what: str, said: Any) -> Any:
     """Return a config: its name, or keys and values."""
     if isinstance(said, Mapping):
         return {str(key): value for key, value in said.items()}
+    if not isinstance(said, str) or len(said) > _LONGEST_NAME:
+        raise ConfigError(f"'{what}' is {str(said)[:_LONGEST_NAME]!r}; give a name, or keys.")
     return text(what, said)
 
 
@@ -103,7 +110,7 @@ def configs(what: str, said: Any) -> Any:
     """Return configs: a list of names, or configs by name."""
     if isinstance(said, Mapping):
         return {str(key): config(f"{what}: {key}", value) for key, value in said.items()}
-    return texts(what, said)
+    return [config(what, value) for value in (said if isinstance(said, list) else [said])]
 
 
 def moment(what: str, said: Any) -> datetime:
