@@ -65,7 +65,7 @@ def left_behind(
             rng.random(len(REGIONS)) < rng.uniform(0.1, 0.8), 2
         )
         if len(expressions) and rng.random() < _LIKE_EXPRESSION:
-            pattern = expressions[rng.integers(len(expressions))] * rng.choice((-1.0, 1.0))
+            pattern = expressions[int(rng.integers(len(expressions)))] * rng.choice((-1.0, 1.0))
             most = _LIKELY * most
         strength = rng.uniform(0.0, most) / max(float(np.abs(pattern).max()), 1e-6)
         knots = np.arange(0, len(course), _CHANGES_STEPS)

@@ -105,7 +105,5 @@ def test_another_width_is_refused(
     from custom.fakes import Level
 
     monkeypatch.setattr(Level, "embedding_dim", 6)
-    with pytest.raises(
-        ConfigError, match=r"'pulse' there .* of 4, here \[2\] and 6"
-    ):
+    with pytest.raises(ConfigError, match=r"'pulse' there .* of 4, here \[2\] and 6"):
         train_on(recipe, tmp_path / "out", first)
