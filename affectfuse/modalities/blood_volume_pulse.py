@@ -35,7 +35,7 @@ class BloodVolumePulse(WindowedSignal):
     the pulse from video. The signal must rise with blood volume, in any unit. Tracks:
     `bvp_heart_rate_bpm` (twice a period; quality = confidence), `bvp_beat_interval_ms` (each beat
     once), `bvp_rmssd_ms` and `bvp_amplitude` (the pulse's first harmonic, in the signal's unit)
-    once a period. The quality is the mean quality of the window's beats.
+    once a period. The quality is the mean quality of the window's beats times the mean confidence.
 
     Args:
         band_bpm: lowest and highest heart rate.
@@ -131,7 +131,10 @@ class _Pulse(WindowReader):
                 math.log(fast + scale),
             ]
         )
-        quality = float(np.mean([beat.quality for beat in beats])) if beats else 0.0
+        # Noise has beats too, now and then alike: the tracker must be confident besides.
+        clear = float(np.mean([beat.quality for beat in beats])) if beats else 0.0
+        sure = float(np.mean([rate[2] for rate in self._rates])) if self._rates else 0.0
+        quality = clear * sure
         return WindowReading(features, quality, tracks)
 
     def _follow(self, time_s: float, pulse: Array, end: int) -> Iterator[Reading]:

@@ -14,6 +14,7 @@ __all__ = ["SETTLES_S", "Responses", "find_responses", "tonic_and_phasic"]
 _SMOOTHING_S = 1.0
 _TREND_S = 12.0
 _LONGEST_RISE_S = 8.0
+_GENTLE = 0.1
 
 SETTLES_S = _TREND_S / 2.0 + _SMOOTHING_S
 """How far from the end of a signal its tonic and phasic parts no longer depend on what follows."""
@@ -50,8 +51,9 @@ def tonic_and_phasic(conductance: Array, sampling_rate_hz: float) -> tuple[Array
 def find_responses(conductance: Array, sampling_rate_hz: float, least: float) -> Responses:
     """Find rises from a trough to a peak by at least `least`, in the signal smoothed over 1 s.
 
-    A response depends on nothing later than the first smoothed sample after its peak. Rises that
-    last longer than 8 s are drifts, and none reaches across missing samples.
+    The onset is where the slope passes a tenth of the steepest: what rises more gently before is a
+    drift, and so is a rise longer than 8 s. None reaches across missing samples, and a response
+    depends on nothing later than the first smoothed sample after its peak.
 
     Args:
         conductance: (time,), NaN where missing.
@@ -71,12 +73,23 @@ def find_responses(conductance: Array, sampling_rate_hz: float, least: float) ->
     seen = (ends < len(steps)) & (begins > 0)
     begins, ends = begins[seen], ends[seen]
     turned = falling[ends] & falling[begins - 1]
+    onsets = [_onset(steps, run) for run in zip(begins.tolist(), ends.tolist(), strict=True)]
+    begins = np.array(onsets, int)
     amplitudes = smooth[ends] - smooth[begins]
     short = ends - begins <= _LONGEST_RISE_S * sampling_rate_hz
     kept = turned & short & (amplitudes >= least)
     return Responses(
         begins[kept] / sampling_rate_hz, ends[kept] / sampling_rate_hz, amplitudes[kept]
     )
+
+
+def _onset(steps: Array, run: tuple[int, int]) -> int:
+    """Return where a rise becomes steep: before that it may be a drift."""
+    begin, end = run
+    rise = steps[begin:end]
+    steepest = int(np.argmax(rise))
+    gentle = np.flatnonzero(rise[:steepest] <= _GENTLE * rise[steepest])
+    return begin + int(gentle[-1]) + 1 if len(gentle) else begin
 
 
 def _smoothed(values: Array, rate_hz: float) -> Array:
