@@ -78,15 +78,14 @@ def _heart_rate(sources: Sources) -> Series | None:
 def _heart_rate_extreme(name: str, sign: int, rate: Series, windows: Windows) -> Channel:
     half_s = _HEART_RATE_SMOOTHING_S / 2
     centres_s = np.arange(windows.delay_s + half_s, windows.window_s - half_s + 1e-9, 0.5)
+    smooth = rate.smoothed(_HEART_RATE_SMOOTHING_S)
 
     def measure(moments: Moments) -> Measured:
         onsets_s = moments.onsets_s
         before, before_share = rate.mean(onsets_s - windows.baseline_s, onsets_s)
         _, share = rate.mean(onsets_s + windows.delay_s, onsets_s + windows.window_s)
-        middles_s = onsets_s[:, None] + centres_s
-        means, known = rate.mean(middles_s - half_s, middles_s + half_s)
-        away = np.where(known >= 0.5, sign * (means - before[:, None]), -np.inf)
-        furthest = away.max(axis=1, initial=-np.inf)
+        away = sign * (smooth.at(onsets_s[:, None] + centres_s) - before[:, None])
+        furthest = np.where(np.isfinite(away), away, -np.inf).max(axis=1, initial=-np.inf)
         return Measured(np.where(np.isfinite(furthest), furthest, np.nan), before_share, share)
 
     length_s = windows.window_s - windows.delay_s

@@ -80,23 +80,23 @@ class Moments:
     def moved(self, start_s: float, end_s: float, count: int, seed: int) -> Moments:
         """Return the moments and `count` sets of others in their stead, as one row.
 
-        Each is moved to a moment drawn evenly from its own stretch of the session, half way to
-        its neighbours, and as far on the other side of the first and the last; within a span.
+        Each is drawn evenly from a stretch around its moment, as long as the halves of the
+        distances to its neighbours together, and within a span. Where in its stretch a moment
+        lies is drawn too: were it always the middle, the others could be told from it.
 
         Shape: ((1 + count) * moment,), all moments of one set after another.
         """
+        generator = np.random.default_rng(seed)
         order = np.argsort(self.onsets_s, kind="stable")
-        sorted_s = self.onsets_s[order]
-        halves_s = np.diff(sorted_s) / 2.0
-        if len(halves_s):
-            before_s, after_s = np.r_[halves_s[0], halves_s], np.r_[halves_s, halves_s[-1]]
+        gaps_s = np.diff(self.onsets_s[order])
+        if len(gaps_s):
+            lengths_s = (np.r_[gaps_s[0], gaps_s] + np.r_[gaps_s, gaps_s[-1]]) / 2.0
         else:
-            before_s = after_s = np.full(1, end_s - start_s)
-        lowest_s, highest_s = np.empty(len(self)), np.empty(len(self))
-        lowest_s[order] = np.maximum(sorted_s - before_s, start_s)
-        highest_s[order] = np.minimum(sorted_s + after_s, end_s)
-        places = np.random.default_rng(seed).random((count, len(self)))
-        drawn_s = lowest_s + places * (highest_s - lowest_s)
+            lengths_s = np.full(1, end_s - start_s)
+        lengths_s = np.minimum(lengths_s[np.argsort(order)], end_s - start_s)
+        begins_s = self.onsets_s - generator.random(len(self)) * lengths_s
+        begins_s = np.clip(begins_s, start_s, end_s - lengths_s)
+        drawn_s = begins_s + generator.random((count, len(self))) * lengths_s
         moved_s = np.concatenate([self.onsets_s[None], drawn_s])
         return Moments(moved_s.ravel(), np.tile(self.latest_s, count + 1))
 
