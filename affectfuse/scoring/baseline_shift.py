@@ -9,13 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from affectfuse.containers import IntervalTrack
+from affectfuse.containers import Array, IntervalTrack
 from affectfuse.scoring.base import Contrast, Question, SessionScore
 from affectfuse.scoring.measuring import Measurements, MeasuringProtocol
 from affectfuse.scoring.reactions.channels import Channel
 from affectfuse.scoring.reactions.measure import known_values
 from affectfuse.scoring.reactions.windows import Moments
-from affectfuse.scoring.statistics.permutation import Permuted
+from affectfuse.scoring.statistics.permutation import Permuted, studentised
 
 __all__ = ["BaselineShift"]
 
@@ -24,11 +24,6 @@ _MIN_WINDOWS = 3
 
 _APART_S = 5.0
 """Moments nearer to each other have nearly the same windows, and do not count as different."""
-
-_AGAINST = {
-    "pseudo_events": "sets of pseudo-events around the events",
-    "circular_shift": "circular shifts of the events",
-}
 
 
 @dataclass(eq=False)
@@ -43,16 +38,17 @@ class BaselineShift(MeasuringProtocol):
     size, for comparison between channels of one session) and `events_scored`.
 
     The contrast of a channel is its mean shift less the mean at other times of the session; the
-    interval is over the events. Other times are, `permutations` times over, pseudo-events, each
-    drawn evenly from the stretch around one event, half way to its neighbours: so they match the
-    events in number, spacing and place, and slow changes of the session touch both alike. Or the
-    whole train of events, shifted in a circle through the session by evenly spread steps, which
-    is exact where signals keep their nature, but tells little of few events, of a short session,
-    or of events at even distances. p is two-sided, adjusted for all channels by step-down max-T.
+    interval is over the events. Other times are, `permutations` times over, as many pseudo-events
+    at the events' own distances, in an order that is drawn, from a beginning that is drawn; the
+    session counts as a circle. So they match the events in number and spacing, and slow changes
+    of the signals touch both alike. The statistic is the mean shift over its standard error, so
+    that missing stretches do not count as effects. p is two-sided, adjusted for all channels by
+    step-down max-T. Without an effect it is exact when the distances came in any order by chance
+    and signals keep their nature throughout. Events at even distances can only be shifted, which
+    leaves little to tell them by: vary the distances.
 
     Attributes:
         min_events: with fewer in a channel there is no contrast.
-        against: 'pseudo_events' or 'circular_shift'.
 
     Reference:
         Westfall, Young (1993), Resampling-based multiple testing.
@@ -61,43 +57,40 @@ class BaselineShift(MeasuringProtocol):
     name = "baseline_shift"
 
     min_events: int = 3
-    against: str = "pseudo_events"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.against not in _AGAINST:
-            raise ValueError(f"against is '{self.against}'; allowed: {', '.join(_AGAINST)}")
 
     def uses(self, channel: Channel) -> bool:
         return channel.own_baseline and channel.tested
 
     def permuted(self, measured: Measurements) -> Permuted:
+        return self._against_other_times(measured)[0]
+
+    def _against_other_times(self, measured: Measurements) -> tuple[Permuted, Array]:
+        """Return the studentised mean shifts, and the mean of all shifts (channel,)."""
         start_s, end_s = self._domain(measured)
         inside = [q for q in measured.questions if start_s <= q.onset_s <= end_s]
         names = tuple(channel.name for channel in measured.channels)
-        if not inside or end_s - start_s < 1.0:
-            return Permuted(names, np.full((1, len(names)), np.nan), 0, self.least_permutations)
-        moments = self._windows.moments(inside)
-        if self.against == "circular_shift":
-            moments = moments.shifted(start_s, end_s, self.permutations)
-        else:
-            moments = moments.moved(start_s, end_s, self.permutations, self.seed)
-        columns = []
-        for channel in measured.channels:
-            values = known_values(channel, moments, self.min_coverage)
-            by_shift = values.reshape(self.permutations + 1, len(inside))
-            known = np.isfinite(by_shift)
-            count = known.sum(axis=1)
-            total = np.where(known, by_shift, 0.0).sum(axis=1)
-            enough = count >= max(1.0, 0.5 * len(inside))
-            columns.append(np.where(enough, total / np.maximum(count, 1), np.nan))
-        statistics = np.stack(columns, axis=1) if columns else np.zeros((1, 0))
+        if not inside or end_s - start_s < 1.0 or not names:
+            nothing = np.full((1, len(names)), np.nan)
+            return Permuted(names, nothing, 0, self.least_permutations), nothing[0]
+        moments = self._windows.moments(inside).redrawn(
+            start_s, end_s, self.permutations, self.seed
+        )
+        columns, centres = zip(
+            *(
+                studentised(
+                    known_values(channel, moments, self.min_coverage).reshape(-1, len(inside))
+                )
+                for channel in measured.channels
+            ),
+            strict=True,
+        )
         distinct = min(self.permutations + 1, int((end_s - start_s) / _APART_S))
-        return Permuted(names, statistics, distinct, self.least_permutations)
+        permuted = Permuted(names, np.stack(columns, axis=1), distinct, self.least_permutations)
+        return permuted, np.array(centres)
 
     def evaluate(self, measured: Measurements) -> SessionScore:
         summary: dict[str, float] = {}
-        permuted = self.permuted(measured)
+        permuted, centres = self._against_other_times(measured)
         p_values, adjusted = permuted.p_values(), permuted.p_adjusted()
         contrasts = []
         for index, channel in enumerate(measured.channels):
@@ -109,7 +102,7 @@ class BaselineShift(MeasuringProtocol):
             summary[f"standardised_shift.{channel.name}"] = shift / spread
             summary[f"events_scored.{channel.name}"] = float(len(known))
             p = float(p_values[index]), float(adjusted[index])
-            contrasts.append(self._contrast(channel, values - permuted.centre[index], p))
+            contrasts.append(self._contrast(channel, values - centres[index], p))
         return SessionScore(
             self.name,
             self.rows(measured),
@@ -120,9 +113,7 @@ class BaselineShift(MeasuringProtocol):
             _REFERENCES,
         )
 
-    def _contrast(
-        self, channel: Channel, differences: np.ndarray, p: tuple[float, float]
-    ) -> Contrast:
+    def _contrast(self, channel: Channel, differences: Array, p: tuple[float, float]) -> Contrast:
         count = int(np.isfinite(differences).sum())
         reason = ""
         if count < self.min_events:
@@ -155,7 +146,7 @@ class BaselineShift(MeasuringProtocol):
                 notes.append(
                     f"the baseline of '{later.label}' overlaps the window of '{earlier.label}'"
                 )
-        if self.against == "circular_shift" and (even := _even(questions)):
+        if even := _even(questions):
             notes.append(even)
         return tuple(notes)
 
@@ -163,8 +154,9 @@ class BaselineShift(MeasuringProtocol):
         return (
             f"{self.how()} Of {len(measured.questions)} events and {len(measured.channels)} "
             "channels the mean change was compared with that at other times of the session, by "
-            f"{self.permutations} {_AGAINST[self.against]} (two-sided; step-down max-T over "
-            f"the channels); {self.confidence:.0%} intervals are exact sign-flip intervals over "
+            f"{self.permutations} sets of pseudo-events at the same distances in another order "
+            f"(two-sided; step-down max-T over the channels); {self.confidence:.0%} intervals are "
+            "exact sign-flip intervals over "
             "the events, Student's with more than 14."
         )
 
@@ -174,7 +166,7 @@ def _even(questions: Sequence[Question]) -> str:
     gaps_s = np.diff([question.onset_s for question in questions])
     if len(gaps_s) < 3 or gaps_s.std() > 0.02 * gaps_s.mean():
         return ""
-    return "the events lie at even distances: a shifted train is hard to tell from them"
+    return "the events lie at even distances, which leaves a test little to tell them by"
 
 
 _REFERENCES = (

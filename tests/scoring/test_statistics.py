@@ -11,7 +11,7 @@ from scipy.stats import kstest, mannwhitneyu, permutation_test, ttest_1samp
 
 from affectfuse.scoring.statistics.detection import auc, d_prime
 from affectfuse.scoring.statistics.multiplicity import holm
-from affectfuse.scoring.statistics.permutation import Permuted, label_arrangements
+from affectfuse.scoring.statistics.permutation import Permuted, label_arrangements, studentised
 from affectfuse.scoring.statistics.sign_flip import mean_interval, sign_flip_p
 
 GENERATOR = np.random.default_rng(11)
@@ -164,3 +164,17 @@ def test_plain_p_is_conservative_and_randomised_p_uniform() -> None:
             uniform.append(found.p_values(generator.random(1))[0])
     assert kstest(uniform, "uniform").pvalue > 0.01
     assert all(np.mean(np.array(plain) <= level) <= level + 0.01 for level in (0.05, 0.1, 0.5))
+
+
+def test_studentised_rows_by_hand() -> None:
+    values = np.array([[3.0, 1.0, 2.0, math.nan], [0.0, 4.0, 2.0, 1.0], [9.0, *[math.nan] * 3]])
+    found, centre = studentised(values, prior=3.0)
+    known = [3.0, 1.0, 2.0, 0.0, 4.0, 2.0, 1.0, 9.0]
+    assert centre == pytest.approx(np.mean(known))
+    overall = np.var(known)
+    variance = (np.var([3, 1, 2]) * 3 + 3 * overall) / 5
+    assert found[0] == pytest.approx((2 - np.mean(known)) / math.sqrt(variance / 3))
+    variance = (np.var([0, 4, 2, 1]) * 4 + 3 * overall) / 6
+    assert found[1] == pytest.approx((1.75 - np.mean(known)) / math.sqrt(variance / 4))
+    assert math.isnan(found[2])
+    assert np.isnan(studentised(np.full((3, 2), math.nan))[0]).all()

@@ -77,38 +77,22 @@ class Moments:
         """Return the moments from `first` to before `last`."""
         return Moments(self.onsets_s[first:last], self.latest_s[first:last])
 
-    def moved(self, start_s: float, end_s: float, count: int, seed: int) -> Moments:
-        """Return the moments and `count` sets of others in their stead, as one row.
+    def redrawn(self, start_s: float, end_s: float, count: int, seed: int) -> Moments:
+        """Return the moments and `count` sets of as many others in their stead, as one row.
 
-        Each is drawn evenly from a stretch around its moment, as long as the halves of the
-        distances to its neighbours together, and within a span. Where in its stretch a moment
-        lies is drawn too: were it always the middle, the others could be told from it.
+        The others have the moments' own distances to each other, in an order that is drawn, and
+        begin anywhere in a span, which is taken as a circle: what overlaps, and how a mean
+        varies, is as with the moments.
 
         Shape: ((1 + count) * moment,), all moments of one set after another.
         """
+        span_s, order = end_s - start_s, np.argsort(self.onsets_s, kind="stable")
+        onsets_s = self.onsets_s[order]
         generator = np.random.default_rng(seed)
-        order = np.argsort(self.onsets_s, kind="stable")
-        gaps_s = np.diff(self.onsets_s[order])
-        if len(gaps_s):
-            lengths_s = (np.r_[gaps_s[0], gaps_s] + np.r_[gaps_s, gaps_s[-1]]) / 2.0
-        else:
-            lengths_s = np.full(1, end_s - start_s)
-        lengths_s = np.minimum(lengths_s[np.argsort(order)], end_s - start_s)
-        begins_s = self.onsets_s - generator.random(len(self)) * lengths_s
-        begins_s = np.clip(begins_s, start_s, end_s - lengths_s)
-        drawn_s = begins_s + generator.random((count, len(self))) * lengths_s
-        moved_s = np.concatenate([self.onsets_s[None], drawn_s])
-        return Moments(moved_s.ravel(), np.tile(self.latest_s, count + 1))
-
-    def shifted(self, start_s: float, end_s: float, count: int) -> Moments:
-        """Return the moments and `count` circular shifts of them within a span, as one row.
-
-        The shifts are evenly spread, so that together with the moments themselves they are a
-        group. What lies outside the span is moved into it by the first shift already.
-
-        Shape: ((1 + count) * moment,), all moments of one shift after another.
-        """
-        span_s = end_s - start_s
-        shifts_s = span_s * np.arange(count + 1) / (count + 1)
-        moved = np.mod(self.onsets_s[None] - start_s + shifts_s[:, None], span_s) + start_s
-        return Moments(moved.ravel(), np.tile(self.latest_s, count + 1))
+        gaps_s = np.tile(np.diff(onsets_s), (count, 1))
+        gaps_s = generator.permuted(gaps_s, axis=1)
+        since_s = np.concatenate([np.zeros((count, 1)), np.cumsum(gaps_s, axis=1)], axis=1)
+        begins_s = span_s * generator.random((count, 1))
+        drawn_s = start_s + np.mod(begins_s + since_s, span_s)
+        both_s = np.concatenate([onsets_s[None], drawn_s])
+        return Moments(both_s.ravel(), np.tile(self.latest_s[order], count + 1))

@@ -10,7 +10,7 @@ import numpy as np
 
 from affectfuse.containers import Array
 
-__all__ = ["Permuted", "label_arrangements"]
+__all__ = ["Permuted", "label_arrangements", "studentised"]
 
 _TIE = 1e-9
 
@@ -111,6 +111,33 @@ def _p(sizes: Array, chance: float) -> float:
     larger = np.count_nonzero(known > known[0] + _TIE)
     ties = np.count_nonzero(np.abs(known - known[0]) <= _TIE)
     return float((larger + chance * ties) / len(known))
+
+
+def studentised(values: Array, prior: float = 3.0) -> tuple[Array, float]:
+    """Return the mean of each row over its standard error, and the mean of all rows, taken off.
+
+    So that rows of which more is known, or whose values scatter less, compare with the others. The
+    variance of a row is mixed with that of all rows, which counts as `prior` degrees of freedom;
+    rows of which less than half is known are NaN.
+
+    Args:
+        values: (arrangement, item) NaN where not known.
+        prior: see above.
+
+    Shape: (arrangement,).
+    """
+    known = np.isfinite(values)
+    count = known.sum(axis=1)
+    if not known.any():
+        return np.full(len(values), np.nan), math.nan
+    centre, overall = float(values[known].mean()), float(values[known].var())
+    away = np.where(known, values - centre, 0.0)
+    mean = away.sum(axis=1) / np.maximum(count, 1)
+    squares = np.where(known, (away - mean[:, None]) ** 2, 0.0).sum(axis=1)
+    variance = (squares + prior * overall) / (np.maximum(count, 1) - 1 + prior)
+    enough = (count >= max(1.0, 0.5 * values.shape[1])) & (variance > 0.0)
+    error = np.sqrt(np.where(enough, variance, 1.0) / np.maximum(count, 1))
+    return np.where(enough, mean / error, np.nan), centre
 
 
 def label_arrangements(chosen: Array, blocks: Array, count: int, seed: int) -> tuple[Array, int]:
