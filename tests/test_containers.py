@@ -51,5 +51,5 @@ def test_a_block_is_known_from_its_last_reading_on() -> None:
 
 @pytest.mark.parametrize("classes", [(), ("calm",), ("calm", "calm")])
 def test_a_target_needs_distinct_classes(classes: tuple[str, ...]) -> None:
-    with pytest.raises(ValueError, match="two distinct classes"):
+    with pytest.raises(ValueError, match="at least 2 distinct classes"):
         Target("state", classes, "window", "planted")

@@ -233,6 +233,7 @@ def run(
             told.append((what, int(done)))
             if place is not None and place[told[-1]] >= point:
                 process.send_signal(how)
+                process.communicate()  # it ends by the signal, not by a pipe that nobody reads
                 break
     assert process.returncode in (0, -how, 128 + how)
     return told, process.returncode != 0
