@@ -49,8 +49,9 @@ def probe_side_doors(
     """
     here = predictions.take(predictions.labelled(target))
     last_s = _by_recording(here.keys, here.times_s)[1]
+    share = np.divide(here.times_s, last_s, out=np.zeros(len(here)), where=last_s > 0)
     asked = {
-        "position in the session": [here.times_s, here.segments, here.times_s / last_s],
+        "position in the session": [here.times_s, here.segments, share],
         "length of the segment": [here.durations_s],
     }
     if len(np.unique(here.databases)) > 1:
@@ -61,7 +62,8 @@ def probe_side_doors(
     for told_from, facts in asked.items():
         features = np.concatenate([_one_hot(np.round(fact, 3)) for fact in facts], axis=1)
         said = _told(features, target, here.labels[target.name], here.subjects)
-        if np.isnan(said).all():
+        unknown = not any(map(np.any, facts))  # a table without times has zeros throughout
+        if unknown or np.isnan(said).all():
             value = Measured(np.nan, np.nan, np.nan)
         else:
             drawn = drawn_metrics(target, here.labels[target.name], said, resampling)

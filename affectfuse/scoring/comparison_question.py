@@ -192,18 +192,9 @@ class ComparisonQuestion(QuestionProtocol):
 
     def _refusal(self, asked: Asked, scores: Mapping[str, Array]) -> str:
         """Say why there may be no total; '' when there may."""
-        for kind, chosen, least in (
-            ("relevant", True, self.min_relevant),
-            ("comparison", False, self.min_comparison),
-        ):
-            if asked.distinct(chosen) < least:
-                found = asked.distinct(chosen)
-                return f"{found} different {kind} questions, at least {least} needed"
-        if asked.presentations() < self.min_presentations:
-            return (
-                f"{asked.presentations()} presentations hold both kinds of questions, at least "
-                f"{self.min_presentations} needed"
-            )
+        few = asked.too_few(self.min_relevant, self.min_comparison, self.min_presentations)
+        if few:
+            return few
         if not scores:
             return "no channel of the session can be scored"
         known = sum(np.isfinite(column).sum() for column in scores.values())

@@ -152,19 +152,7 @@ class OSS3(QuestionProtocol):
         lacking = [name for name in self.weights if name not in names]
         if lacking:
             return f"OSS-3 needs {', '.join(self.weights)}; the session lacks {', '.join(lacking)}"
-        for kind, chosen, least in (
-            ("relevant", True, self.min_relevant),
-            ("comparison", False, self.min_comparison),
-        ):
-            if asked.distinct(chosen) < least:
-                found = asked.distinct(chosen)
-                return f"{found} different {kind} questions, at least {least} needed"
-        if asked.presentations() < self.min_presentations:
-            return (
-                f"{asked.presentations()} presentations hold both kinds of questions, at least "
-                f"{self.min_presentations} needed"
-            )
-        return ""
+        return asked.too_few(self.min_relevant, self.min_comparison, self.min_presentations)
 
     def _total(
         self, name: str, asked: Asked, rows: Array, ways: int, reason: str, without: str = ""

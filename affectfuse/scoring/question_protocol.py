@@ -59,6 +59,21 @@ class Asked:
         """Return how many different questions there are of the first kind, or of the second."""
         return len(np.unique(self.label[self.chosen == chosen]))
 
+    def too_few(self, relevant: int, comparison: int, presentations: int) -> str:
+        """Say of which there are too few for a score; '' when there are enough."""
+        for kind, chosen, least in (
+            ("relevant", True, relevant),
+            ("comparison", False, comparison),
+        ):
+            if (found := self.distinct(chosen)) < least:
+                return f"{found} different {kind} questions, at least {least} needed"
+        if (held := self.presentations()) < presentations:
+            return (
+                f"{held} presentations hold both kinds of questions, at least "
+                f"{presentations} needed"
+            )
+        return ""
+
 
 @dataclass(eq=False)
 class QuestionProtocol(MeasuringProtocol):
