@@ -118,6 +118,7 @@ class QuestionScore:
         score: what the protocol makes of it (a three-position score, a z score, a rank), NaN when
             it makes nothing of a single question.
         artefact: what disturbed it, or ''.
+        modality: what the channel was measured by; '' when not said.
     """
 
     question: str
@@ -130,6 +131,7 @@ class QuestionScore:
     score: float = math.nan
     artefact: str = ""
     presentation: int = 1
+    modality: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,7 @@ class MeasuringProtocol(ScoringProtocol):
                     (scores or {}).get((found.question, found.channel), float("nan")),
                     found.artefact,
                     question.presentation,
+                    found.modality,
                 )
             )
         return tuple(rows)
