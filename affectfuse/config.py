@@ -103,8 +103,11 @@ def _entry_points(slot: str) -> dict[str, EntryPoint]:
 
 def names(slot: str) -> list[str]:
     """Return the names of all configs of a slot folder ('modality', 'dataset', ...)."""
-    own = {path.stem for path in (configs_dir() / slot).glob("*.yaml")}
-    return sorted(own | set(_entry_points(slot)))
+    return sorted({*_configs(configs_dir() / slot), *_entry_points(slot)})
+
+
+def _configs(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in folder.glob("*.yaml")}
 
 
 def load_node(slot: str, name: str) -> DictConfig:
@@ -115,8 +118,7 @@ def load_node(slot: str, name: str) -> DictConfig:
     """
     if name.endswith((".yaml", ".yml")):
         return _read(Path(name))
-    own = configs_dir() / slot / f"{name}.yaml"
-    if own.is_file():
+    if own := _configs(configs_dir() / slot).get(name):
         return _read(own)
     points = _entry_points(slot)
     if name in points:
@@ -166,9 +168,9 @@ def load_recipe(
     Raises:
         ConfigError: for an unknown recipe, config or key, or an override that is not key=value.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else configs_dir() / f"{name}.yaml"
-    if not path.is_file():
-        known = [recipe.stem for recipe in configs_dir().glob("*.yaml")]
+    known = _configs(configs_dir())
+    path = Path(name) if name.endswith((".yaml", ".yml")) else known.get(name)
+    if path is None:
         raise ConfigError(f"unknown recipe '{name}'. {did_you_mean(name, known)}")
     recipe = _extended(_read(path))
     if changes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,3 +198,11 @@ def test_custom_folder_only_inside_its_block(tmp_path: Path) -> None:
         del sys.modules[name]
     with pytest.raises(ConfigError, match="no folder 'custom'"), custom_package(tmp_path / "x"):
         pass
+
+
+@pytest.mark.parametrize("load", [load_recipe, partial(load_node, "protocol")])
+def test_a_name_too_long_for_a_file_is_unknown(load: Callable[[str], object]) -> None:
+    with pytest.raises(ConfigError, match="unknown"):
+        load("a" * 300)
+    with pytest.raises(ConfigError, match="File name too long"):
+        load("a" * 300 + ".yaml")

@@ -109,16 +109,33 @@ class _Conductance(WindowReader):
             ]
         )
         quality = float(contact.sum() / known.sum())
-        start_s = (round(time_s * self.rate_hz) - len(values)) / self.rate_hz
-        tracks = list(self._tracks(start_s, tonic, phasic, found, contact))
+        tracks = list(self._tracks(time_s - SETTLES_S, time_s, tonic, phasic, found, contact))
         return WindowReading(features, quality, tracks)
 
+    def rest(self, time_s: float, values: Array) -> Iterator[Reading]:
+        known = np.isfinite(values[:, 0])
+        if known.sum() < 3:
+            return
+        conductance = values[:, 0]
+        found = find_responses(conductance, self.rate_hz, self._response_us)
+        contact = known & (conductance > _LEAST_CONTACT_US)
+        yield from self._tracks(
+            time_s, time_s, *tonic_and_phasic(conductance, self.rate_hz), found, contact
+        )
+
     def _tracks(
-        self, start_s: float, tonic: Array, phasic: Array, found: Responses, contact: Array
+        self,
+        settled_s: float,
+        end_s: float,
+        tonic: Array,
+        phasic: Array,
+        found: Responses,
+        contact: Array,
     ) -> Iterator[Reading]:
-        """Yield what later readings cannot change, and was not given yet."""
+        """Yield what was not given yet of a window that ends at `end_s`, up to `settled_s`."""
+        start_s = (round(end_s * self.rate_hz) - len(tonic)) / self.rate_hz
         times_s = start_s + np.arange(len(tonic)) / self.rate_hz
-        before_s, self._settled_s = self._settled_s, float(times_s[-1]) - SETTLES_S
+        before_s, self._settled_s = self._settled_s, settled_s - 1.0 / self.rate_hz
         new = (times_s > before_s) & (times_s <= self._settled_s)
         new[: int(np.argmax(np.isfinite(tonic)))] = False  # before the first reading
         for name, values in (("eda_tonic_us", tonic), ("eda_phasic_us", phasic)):

@@ -62,6 +62,10 @@ class WindowReader(ABC):
         Windows come in order of time, one a period.
         """
 
+    def rest(self, time_s: float, values: Array) -> Iterable[Reading]:
+        """Return what was held back as unsettled, from the last window, which ends at `time_s`."""
+        return ()
+
 
 class WindowedSignal(Modality):
     """Features of a window of readings, less what they were in the past of the same recording.
@@ -161,6 +165,12 @@ class _Windows(Extractor):
         if isinstance(observation, SignalBlock) and observation.source == self._modality.source:
             yield from self._take(observation)
 
+    def flush(self) -> Iterable[Reading]:
+        if len(self._times_s):
+            rate_hz = self._reader.rate_hz
+            time_s = float(np.floor(self._times_s[-1] * rate_hz + 1e-6) + 1.0) / rate_hz
+            yield from self._reader.rest(time_s, self._grid(time_s))
+
     def _take(self, block: SignalBlock) -> Iterator[Reading]:
         newest_s = self._times_s[-1] if len(self._times_s) else -np.inf
         wanted, given = self._reader.channels, len(block.channels)
@@ -189,13 +199,7 @@ class _Windows(Extractor):
                 self._next_s += period_s
 
     def _window(self, time_s: float) -> Iterator[Reading]:
-        modality, rate_hz = self._modality, self._reader.rate_hz
-        count = round(modality.window_s * rate_hz)
-        start_s = (round(time_s * rate_hz) - count) / rate_hz
-        held = self._times_s >= start_s - modality.max_gap_s
-        self._times_s, self._values = self._times_s[held], self._values[held]
-        grid = (start_s, count, rate_hz, modality.max_gap_s)
-        values = resample(self._times_s, self._values, *grid)
+        modality, values = self._modality, self._grid(time_s)
         found = self._reader.read(time_s, values)
         yield from found.tracks
         if time_s - self._first_s < modality.window_s:
@@ -206,6 +210,15 @@ class _Windows(Extractor):
         self._past.add(time_s, found.features)
         onset_s = time_s - modality.window_s
         yield ModalitySample(modality.name, onset_s, time_s, differences, quality)
+
+    def _grid(self, time_s: float) -> Array:
+        """Return the window that ends at `time_s` on the reader's grid; let go of what is older."""
+        max_gap_s, rate_hz = self._modality.max_gap_s, self._reader.rate_hz
+        count = round(self._modality.window_s * rate_hz)
+        start_s = (round(time_s * rate_hz) - count) / rate_hz
+        held = self._times_s >= start_s - max_gap_s
+        self._times_s, self._values = self._times_s[held], self._values[held]
+        return resample(self._times_s, self._values, start_s, count, rate_hz, max_gap_s)
 
 
 class _Past:

@@ -75,9 +75,15 @@ def test_each_response_is_given_once() -> None:
     found = IntervalTrack.join([r for r in readings if isinstance(r, IntervalTrack)]).intervals
     large = [i for i in found if i.values["amplitude_us"] > 0.1]
     onsets_s = np.array([i.onset_s for i in large])
-    expected_s = 17.0 * np.arange(1, 17)
-    np.testing.assert_allclose(onsets_s, expected_s[: len(onsets_s)], rtol=0, atol=1.0)
-    assert len(onsets_s) in (16, 17)
+    expected_s = 17.0 * np.arange(1, 18)  # the last one, too, 11 s before the end
+    np.testing.assert_allclose(onsets_s, expected_s, rtol=0, atol=1.0)
+
+
+def test_conductance_is_told_to_its_end_and_once() -> None:
+    times_s, values = signal("electrodermal_activity", 97.3)
+    track = track_of(run_whole(make("electrodermal_activity"), times_s, values), "eda_tonic_us")
+    assert track.times_s[-1] == times_s[-1]
+    np.testing.assert_allclose(np.diff(track.times_s), 0.25, rtol=0, atol=1e-9)
 
 
 def test_electrodes_without_contact_are_of_no_quality() -> None:
