@@ -175,6 +175,7 @@ class SessionScore:
         contrasts: comparisons within the session.
         methods: a paragraph that says what was done, for a publication.
         references: the works that it cites.
+        absent: channels that it would score and the session lacks.
     """
 
     protocol: str
@@ -184,6 +185,7 @@ class SessionScore:
     contrasts: tuple[Contrast, ...] = ()
     methods: str = ""
     references: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
 
 class ScoringProtocol(ABC):

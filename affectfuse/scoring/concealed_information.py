@@ -133,6 +133,7 @@ class ConcealedInformation(QuestionProtocol):
             tuple(contrasts),
             self._methods(asked, used),
             (*_REFERENCES, *REFERENCES),
+            self._absent(asked, used),
         )
 
     def _together(
@@ -198,11 +199,13 @@ class ConcealedInformation(QuestionProtocol):
     def _notes(self, asked: Asked, used: Sequence[int], reason: str) -> tuple[str, ...]:
         notes = [f"no combined score: {reason}"] if reason else []
         notes += self.order_note(asked)
-        names = [asked.channels[i].name for i in used]
-        absent = [name for name in self.combined if name not in names]
-        if absent:
+        if absent := self._absent(asked, used):
             notes.append(f"channels that are absent: {', '.join(absent)}")
         return tuple(notes)
+
+    def _absent(self, asked: Asked, used: Sequence[int]) -> tuple[str, ...]:
+        names = [asked.channels[i].name for i in used]
+        return tuple(name for name in self.combined if name not in names)
 
     def _methods(self, asked: Asked, used: Sequence[int]) -> str:
         names = ", ".join(asked.channels[i].name for i in used) or "none"

@@ -141,16 +141,19 @@ class OSS3(QuestionProtocol):
             tuple(contrasts),
             self._methods(asked),
             (*_REFERENCES, *REFERENCES),
+            self._absent(asked),
         )
 
-    def _refusal(self, asked: Asked) -> str:
+    def _absent(self, asked: Asked) -> tuple[str, ...]:
         names = {
             channel.name
             for index, channel in enumerate(asked.channels)
             if np.isfinite(asked.values[:, index]).any()
         }
-        lacking = [name for name in self.weights if name not in names]
-        if lacking:
+        return tuple(name for name in self.weights if name not in names)
+
+    def _refusal(self, asked: Asked) -> str:
+        if lacking := self._absent(asked):
             return f"OSS-3 needs {', '.join(self.weights)}; the session lacks {', '.join(lacking)}"
         return asked.too_few(self.min_relevant, self.min_comparison, self.min_presentations)
 
