@@ -13,7 +13,10 @@ from typing import Any
 
 from affectfuse.errors import RecordingError
 
-__all__ = ["Sidecar", "read_sidecar"]
+__all__ = ["OWN_TIMES", "Sidecar", "read_sidecar"]
+
+OWN_TIMES = "time_s"
+"""The column of a table whose readings came at uneven times, of which a rate can tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 from affectfuse.containers import Array, Observation, SignalBlock
 from affectfuse.errors import RecordingError, did_you_mean
 from affectfuse.recording.base import Recording, RecordingInfo
-from affectfuse.recording.physio_sidecar import Sidecar
+from affectfuse.recording.physio_sidecar import OWN_TIMES, Sidecar
 from affectfuse.recording.text_tables import NumberTable, read_numbers
 
 __all__ = ["TIME_COLUMNS", "SignalTableRecording", "TimeUnit"]
@@ -41,7 +41,8 @@ class SignalTableRecording(Recording):
     A header names the columns. Times stand in a column 'time_s' or 'time_ms', or in 'time' (in
     seconds, unless its steps are too coarse to tell: then `time_unit` must say), on the session's
     clock; or there are none, and the rows are `sampling_rate_hz` a second. A table of BIDS
-    physiology (`_physio.tsv.gz`) has neither header nor times: its `sidecar` says both.
+    physiology (`_physio.tsv.gz`) has neither header nor times: its `sidecar` says both, unless it
+    names a column 'time_s', where readings at uneven times have their own.
 
     The unit of a channel is what `units` or the sidecar says, or its name: 'eda (uS)', 'eda [uS]',
     'eda_us'; '1' where none does.
@@ -84,6 +85,8 @@ class SignalTableRecording(Recording):
         table = read_numbers(path, columns if sidecar is None else sidecar.columns)
         if sidecar is not None:
             sampling_rate_hz, start_s = sidecar.sampling_rate_hz, sidecar.start_s
+            if OWN_TIMES in sidecar.columns:
+                sampling_rate_hz = None
         timed = _time_column(table, time, sampling_rate_hz)
         if timed is None:
             times_s = start_s + np.arange(len(table)) / _rate_hz(table, sampling_rate_hz)

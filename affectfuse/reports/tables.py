@@ -1,4 +1,4 @@
-"""The tables beside the page: timeline, micro-expressions, scores; each with its description."""
+"""The tables of what was recorded: timeline, micro-expressions; what the columns of each are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from affectfuse.containers import Array, Track
+from affectfuse.reports.score_tables import CONTRASTS, SCORES
 from affectfuse.reports.session import (
     FACE_VISIBLE,
     HEART_RATE,
@@ -19,10 +20,9 @@ from affectfuse.reports.session import (
     warnings,
 )
 from affectfuse.reports.text_tables import cell, csv_text
-from affectfuse.scoring.base import SessionScore
 from affectfuse.scoring.events import bids_events
 
-__all__ = ["micro_expressions_tsv", "scores_csv", "sidecar", "timeline", "timeline_csv"]
+__all__ = ["micro_expressions_tsv", "sidecar", "timeline", "timeline_csv"]
 
 
 def timeline(result: SessionResult) -> dict[str, Array]:
@@ -62,30 +62,12 @@ def micro_expressions_tsv(result: SessionResult) -> str:
     return bids_events(found.intervals if found else (), estimated=True)
 
 
-def scores_csv(score: SessionScore) -> str:
-    """Return `scores.csv`, one row a question and channel; unknown values are written as NaN."""
-    header = ["question", "onset_s", "channel", "value", "unit", "coverage", "note"]
-    rows = [
-        [
-            row.question,
-            cell(row.onset_s),
-            row.channel,
-            cell(row.value),
-            row.unit,
-            cell(row.coverage),
-            row.note,
-        ]
-        for row in score.rows
-    ]
-    return csv_text(header, rows)
-
-
 def sidecar(result: SessionResult, table: str) -> dict[str, Any]:
     """Return the JSON description of a table's columns, in the manner of BIDS.
 
     Args:
         result: the session.
-        table: 'timeline', 'micro_expressions' or 'scores'.
+        table: 'timeline', 'micro_expressions', 'scores' or 'contrasts'.
     """
     described: dict[str, Any] = {}
     if said := warnings(result):
@@ -100,8 +82,7 @@ def sidecar(result: SessionResult, table: str) -> dict[str, Any]:
             text = f"Weight of the modality '{name}' in the estimate, 0 where it is absent.{note}"
             described[f"weight_{name}"] = {"Description": text}
         return described
-    columns = _MICRO_EXPRESSIONS if table == "micro_expressions" else _SCORES
-    return {**described, **columns}
+    return {**described, **_COLUMNS[table]}
 
 
 def _seconds(text: str) -> dict[str, str]:
@@ -124,14 +105,10 @@ _MICRO_EXPRESSIONS: Mapping[str, Any] = {
     "apex": _seconds("Moment of the greatest displacement, from the start of the recording."),
     "confidence": {"Description": "Probability that it is there and is of that class, 0 to 1."},
 }
-_SCORES: Mapping[str, Any] = {
-    "question": {"Description": "The event, as labelled in the event file."},
-    "onset_s": _seconds("Onset of the event, from the start of the recording."),
-    "channel": {"Description": "Track, class probability or rate that was scored."},
-    "value": {"Description": "The protocol's score of the channel, in `unit`; NaN: see `note`."},
-    "unit": {"Description": "Unit of `value`."},
-    "coverage": {"Description": "Share of the evaluated time the channel was known, 0 to 1."},
-    "note": {"Description": "Why there is no value."},
+_COLUMNS: Mapping[str, Mapping[str, Any]] = {
+    "micro_expressions": _MICRO_EXPRESSIONS,
+    "scores": SCORES,
+    "contrasts": CONTRASTS,
 }
 
 

@@ -10,7 +10,19 @@ from typing import Any
 
 from affectfuse.evaluation.bootstrap import Measured
 
-__all__ = ["aligned", "cell", "csv_text", "interval", "interval_cells", "interval_text"]
+__all__ = [
+    "aligned",
+    "cell",
+    "csv_text",
+    "interval",
+    "interval_cells",
+    "interval_text",
+    "number_cell",
+    "text_cell",
+]
+
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What the cells that a spreadsheet would run begin with; the last four are full-width signs."""
 
 
 def csv_text(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
@@ -27,6 +39,17 @@ def cell(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{value:.5f}".rstrip("0").rstrip(".") if math.isfinite(value) else "NaN"
+
+
+def number_cell(value: float) -> str:
+    """Return a number as text with eight significant digits, NaN where undefined."""
+    return f"{value + 0.0:.8g}" if math.isfinite(value) else "NaN"  # + 0.0: no -0
+
+
+def text_cell(text: str) -> str:
+    """Return a text from outside as a cell on one line, never one that a spreadsheet would run."""
+    line = " ".join(text.split())
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

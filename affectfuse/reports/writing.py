@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from affectfuse.errors import OutputError
 from affectfuse.reports.page import render
+from affectfuse.reports.physio import physio_files
+from affectfuse.reports.score_tables import contrasts_csv, scores_csv
 from affectfuse.reports.session import SessionResult, session_summary
 from affectfuse.reports.strict_json import strict_json
-from affectfuse.reports.tables import micro_expressions_tsv, scores_csv, sidecar, timeline_csv
+from affectfuse.reports.tables import micro_expressions_tsv, sidecar, timeline_csv
 
 __all__ = ["OUTPUTS", "check_writable", "write_files", "write_session"]
 
@@ -24,10 +26,17 @@ OUTPUTS = (
     "micro_expressions.json",
     "scores.csv",
     "scores.json",
+    "contrasts.csv",
+    "contrasts.json",
     "report.html",
     "session.json",
 )
-"""Every file a session may have; those that a new result lacks are removed from its folder."""
+"""Every file a session may have, beside those of its signals (`recording-LABEL_physio`).
+
+Those that a new result lacks are removed from its folder.
+"""
+
+_PHYSIO = "recording-*_physio.*"
 
 
 def write_session(result: SessionResult, out: Path, *, thumbnails: bool = True) -> Path:
@@ -47,7 +56,8 @@ def write_session(result: SessionResult, out: Path, *, thumbnails: bool = True) 
     Raises:
         OutputError: when the folder cannot be written to.
     """
-    write_files(out, _files(result, thumbnails=thumbnails), owned=OUTPUTS)
+    signals = sorted(path.name for path in out.glob(_PHYSIO))
+    write_files(out, _files(result, thumbnails=thumbnails), owned=(*OUTPUTS, *signals))
     return out / "report.html"
 
 
@@ -69,8 +79,8 @@ def check_writable(out: Path) -> None:
         raise _refusal(out, error) from None
 
 
-def write_files(out: Path, files: Mapping[str, str], owned: Sequence[str]) -> None:
-    """Write the files (name -> text) into `out`, all or none; `owned` ones not among them go.
+def write_files(out: Path, files: Mapping[str, str | bytes], owned: Sequence[str]) -> None:
+    """Write the files (name -> content) into `out`, all or none; `owned` ones not among them go.
 
     Raises:
         OutputError: when the folder cannot be written to.
@@ -98,29 +108,31 @@ def write_files(out: Path, files: Mapping[str, str], owned: Sequence[str]) -> No
         raise
 
 
-def _files(result: SessionResult, *, thumbnails: bool) -> dict[str, str]:
-    files = {"timeline.csv": timeline_csv(result)}
+def _files(result: SessionResult, *, thumbnails: bool) -> dict[str, str | bytes]:
+    files: dict[str, str | bytes] = {"timeline.csv": timeline_csv(result)}
     files["micro_expressions.tsv"] = micro_expressions_tsv(result)
     if result.score:
-        files["scores.csv"] = scores_csv(result.score)
+        files["scores.csv"] = scores_csv(result.score, result.events)
+        files["contrasts.csv"] = contrasts_csv(result.score)
     for name in [Path(name).stem for name in files]:
         files[f"{name}.json"] = strict_json(sidecar(result, name)) + "\n"
+    files |= physio_files(result)
     files["report.html"] = render(result, thumbnails=thumbnails)
     files["session.json"] = strict_json(session_summary(result)) + "\n"
     return files
 
 
-def _prepare(folder: Path, files: Mapping[str, str]) -> None:
+def _prepare(folder: Path, files: Mapping[str, str | bytes]) -> None:
     folder.mkdir(mode=0o700)
-    for name, text in files.items():
+    for name, content in files.items():
         descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
 
 
-def _swap(staging: Path, out: Path, files: Mapping[str, str], owned: Sequence[str]) -> None:
+def _swap(staging: Path, out: Path, files: Iterable[str], owned: Sequence[str]) -> None:
     """Move the old files away and the new ones in; put the old ones back when that fails."""
     old = staging / "old"
     old.mkdir()

@@ -20,6 +20,10 @@ def contents(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text("utf-8") for path in folder.iterdir()}
 
 
+def raw(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
@@ -30,7 +34,9 @@ def test_a_session_is_written_whole_and_for_its_owner_alone(
     out = tmp_path / "new" / "session"
     page = write_session(make_session(seconds=90), out)
     assert page == out / "report.html"
-    assert {path.name for path in out.iterdir()} == set(OUTPUTS)
+    signals = {path.name for path in out.glob("recording-*_physio.*")}
+    assert len(signals) == 4
+    assert {path.name for path in out.iterdir()} - signals == set(OUTPUTS)
     assert mode(out) == 0o700
     assert {mode(path) for path in out.iterdir()} == {0o600}
     json.loads((out / "session.json").read_text("utf-8"))
@@ -45,6 +51,7 @@ def test_without_events_there_are_no_scores_and_old_ones_go(
     assert (tmp_path / "scores.csv").exists()
     write_session(make_session(seconds=90, events=False), tmp_path)
     assert not (tmp_path / "scores.csv").exists()
+    assert not (tmp_path / "contrasts.csv").exists()
     assert (tmp_path / "mine.txt").read_text() == "kept"
 
 
@@ -110,7 +117,7 @@ def test_a_failing_page_leaves_the_earlier_result(
     tmp_path: Path, make_session: MakeSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_session(make_session(seconds=60), tmp_path)
-    before = contents(tmp_path)
+    before = raw(tmp_path)
 
     def broken(*_: object, **__: object) -> str:
         raise ZeroDivisionError
@@ -118,7 +125,7 @@ def test_a_failing_page_leaves_the_earlier_result(
     monkeypatch.setattr(writing, "render", broken)
     with pytest.raises(ZeroDivisionError):
         write_session(make_session(seconds=90), tmp_path)
-    assert contents(tmp_path) == before
+    assert raw(tmp_path) == before
 
 
 def test_check_writable_leaves_no_trace(tmp_path: Path) -> None:
