@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -154,6 +156,22 @@ class Checkpoint:
             "metrics": [dict(row) for row in self.metrics],
             "versions": dict(self.versions),
         }
+
+    def classes(self) -> list[type]:
+        """Return the classes that compute the fused estimate."""
+        return [FusionModel, type(self.model().head)]
+
+    def digest(self) -> str:
+        """Return a digest of all that decides what the model says."""
+        stated = (self.modality_configs, self.sample_specs, self.fusion_config, self.prior_logits)
+        said = [*stated, asdict(self.calibration), [asdict(target) for target in self.targets]]
+        found = hashlib.sha256(json.dumps(_plain(said), sort_keys=True).encode())
+        for part, weights in (("", self.weights), *self.recogniser_weights.items()):
+            for name, tensor in weights.items():
+                found.update(f"{part} {name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+                flat = tensor.detach().cpu().contiguous().reshape(-1)
+                found.update(flat.view(torch.uint8).numpy().tobytes())
+        return found.hexdigest()
 
     def describe(self) -> str:
         """Return what the checkpoint is, as text for people."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +21,90 @@ from affectfuse.containers import (
     Tick,
     Track,
 )
+from affectfuse.extraction import extract, observe, start
+from affectfuse.modalities.base import Modality, Recognise
+from affectfuse.recording.base import Recording
+from affectfuse.recording.faces import FaceTracker
+from affectfuse.recording.merged import MergedRecording
 
-__all__ = ["Gathering"]
+__all__ = ["Gathered", "Gathering", "Watch", "gather"]
+
+Watch = Callable[[int, float, Tick | Reading | None], None]
+"""Called as watch(frames so far, time_s, newest reading or tick) while a recording is read."""
 
 _TOLERANCE_S = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gathered:
+    """What one pass over a recording yielded.
+
+    Attributes:
+        duration_s: how long it lasted.
+        frames: how many were seen.
+        tracks: by name.
+        intervals: by name.
+        quality: by modality, that of its sample at each tick.
+        estimates: one a tick; empty without a fused model.
+        notes: of the recording, what went wrong.
+        face_landmarks: which of MediaPipe's interfaces found faces; None without pictures.
+        created: when, UTC, ISO 8601.
+        from_cache: whether it was kept from an earlier pass.
+    """
+
+    duration_s: float
+    frames: int
+    tracks: Mapping[str, Track]
+    intervals: Mapping[str, IntervalTrack]
+    quality: Mapping[str, Track]
+    estimates: Sequence[Estimate] = ()
+    notes: Sequence[str] = ()
+    face_landmarks: str | None = None
+    created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    from_cache: bool = False
+
+
+def gather(
+    recording: Recording,
+    modalities: Mapping[str, Modality],
+    face: Mapping[str, Any],
+    *,
+    recognise: Mapping[str, Recognise] | None = None,
+    estimate: Callable[[Tick], Estimate] | None = None,
+    watch: Watch | None = None,
+) -> Gathered:
+    """Pass over an open recording once.
+
+    Args:
+        recording: read to its end, or until it is stopped.
+        modalities: by name.
+        face: how the face is found, see `FaceTracker`.
+        recognise: the trained recogniser of each modality that has one.
+        estimate: the fused model.
+        watch: told of progress.
+    """
+    extractors = start(modalities, recognise)
+    session = Gathering()
+    with FaceTracker(**face) as faces:
+        observations = session.count(observe(recording, modalities.values(), faces))
+        for reading in extract(observations, modalities, extractors):
+            session.add(reading)
+            if isinstance(reading, Tick) and estimate:
+                session.estimates.append(estimate(reading))
+            if watch:
+                watch(session.frames, session.time_s, reading)
+        if isinstance(recording, MergedRecording):
+            session.end(recording.end_s)
+        return Gathered(
+            session.time_s,
+            session.frames,
+            session.tracks(),
+            session.intervals(),
+            session.quality(),
+            session.estimates,
+            recording.notes,
+            faces.generation if recording.info.width else None,  # finding out loads the model
+        )
 
 
 class _Readings:

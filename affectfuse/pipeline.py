@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +16,14 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.config import build
-from affectfuse.containers import (
-    Reading,
-    Tick,
-    Track,
-)
+from affectfuse.containers import IntervalTrack, Track
 from affectfuse.errors import ConfigError
-from affectfuse.extraction import FACE_VISIBLE, extract, observe, start
+from affectfuse.extraction import FACE_VISIBLE
 from affectfuse.files import file_sha256
-from affectfuse.gathering import Gathering
-from affectfuse.modalities.base import Modality, Recognise
+from affectfuse.gathering import Gathered, Watch, gather
+from affectfuse.modalities.base import Modality
 from affectfuse.recording.base import Recording
-from affectfuse.recording.faces import FaceTracker
 from affectfuse.recording.facts import recording_facts, session_notes
-from affectfuse.recording.merged import MergedRecording
 from affectfuse.recording.reader import open_recording
 from affectfuse.reports.session import (
     HOW_TO_DECLARE,
@@ -39,17 +34,14 @@ from affectfuse.reports.session import (
 )
 from affectfuse.scoring.base import Question, ScoringProtocol
 from affectfuse.scoring.events import event_notes
+from affectfuse.stored_tracks import kept_or_made, tracks_key
 from affectfuse.versions import package_versions
 
 if TYPE_CHECKING:
     from affectfuse.checkpoint import Checkpoint
-    from affectfuse.fusion.estimator import Estimator
     from affectfuse.session_file import SessionFile
 
 __all__ = ["score_recording", "score_session", "spot_recording"]
-
-Watch = Callable[[int, float, "Tick | Reading | None"], None]
-"""Called as watch(frames so far, time_s, newest reading or tick) while a recording is scored."""
 
 
 def score_recording(
@@ -62,6 +54,7 @@ def score_recording(
     replay: bool = False,
     watch: Watch | None = None,
     opened: Callable[[Recording], None] | None = None,
+    cache: Path | None = None,
 ) -> SessionResult:
     """Score one recording.
 
@@ -74,6 +67,8 @@ def score_recording(
         replay: pace a file by its own timestamps, as a camera would.
         watch: told of progress.
         opened: handed the recording once it is open, so that it can be stopped from elsewhere.
+        cache: folder in which the tracks of files are kept, with pictures of the face, so that
+            other questions or another protocol need no second pass; None: they are not kept.
 
     Raises:
         ConfigError: when events are given, the protocol needs a declared purpose and consent, and
@@ -88,24 +83,45 @@ def score_recording(
     modalities = checkpoint.modalities() if checkpoint else build_modalities(recipe)
     recognise = checkpoint.recognise() if checkpoint else None
     estimator = checkpoint.estimator() if checkpoint else None
-    session, facts = _read(recipe, source, modalities, recognise, estimator, replay, watch, opened)
-    tracks, intervals = session.tracks(), session.intervals()
-    notes = [*facts.notes, *_seen(tracks)]
+
+    def gathered(recording: Recording, facts: Mapping[str, Any]) -> Gathered:
+        make = partial(
+            gather,
+            recording,
+            modalities,
+            _face(recipe),
+            recognise=recognise,
+            estimate=estimator.estimate if estimator else None,
+            watch=watch,
+        )
+        if cache is None or replay or recording.info.kind != "file":
+            return make()
+        configuration = {
+            "modalities": checkpoint.modality_configs if checkpoint else _plain(recipe.modalities),
+            "face": _face(recipe),
+            "checkpoint": checkpoint.digest() if checkpoint else None,
+        }
+        classes = [*map(type, modalities.values()), *(checkpoint.classes() if checkpoint else ())]
+        key = tracks_key(recording, facts, configuration, classes)
+        return kept_or_made(cache, key, recording, make) if key else make()
+
+    read, facts = _read(source, replay, opened, gathered)
+    notes = [*facts.notes, *_seen(read.tracks)]
     if events:
-        notes += event_notes(events, session.time_s)
-    score = protocol.score({**tracks, **intervals}, session.estimates, events) if events else None
+        notes += event_notes(events, read.duration_s)
+    found: dict[str, Track | IntervalTrack] = {**read.tracks, **read.intervals}
     return SessionResult(
         source=facts.source,
-        duration_s=session.time_s,
+        duration_s=read.duration_s,
         mode=facts.mode,
-        tracks=tracks,
-        intervals=intervals,
-        estimates=session.estimates,
+        tracks=read.tracks,
+        intervals=read.intervals,
+        estimates=read.estimates,
         target=checkpoint.target if checkpoint else None,
-        modality_quality=session.quality(),
+        modality_quality=read.quality,
         events=events,
-        score=score,
-        provenance=_provenance(recipe, facts, checkpoint),
+        score=protocol.score(found, read.estimates, events) if events else None,
+        provenance=_provenance(recipe, read, facts, checkpoint),
         notes=notes,
         declaration=declaration,
     )
@@ -118,6 +134,7 @@ def score_session(
     checkpoint: Checkpoint | None = None,
     watch: Watch | None = None,
     opened: Callable[[Recording], None] | None = None,
+    cache: Path | None = None,
 ) -> SessionResult:
     """Score a declared session: its recordings on one clock, its questions by its protocol.
 
@@ -125,7 +142,7 @@ def score_session(
         recipe: `score`, filled: `load_recipe("score", changes=session.recipe)`.
         session: as `read_session` gives it.
         checkpoint: a trained fused model; what the session says of one is not read here.
-        watch, opened: see `score_recording`.
+        watch, opened, cache: see `score_recording`.
 
     Raises:
         RecordingError: when a recording cannot be read, or put on the session's clock.
@@ -140,6 +157,7 @@ def score_session(
             declaration=session.declaration,
             watch=watch,
             opened=opened,
+            cache=cache,
         )
     told = {"session_file_sha256": file_sha256(session.path)}
     return replace(result, provenance={**told, **result.provenance})
@@ -183,20 +201,23 @@ def spot_recording(
             )
         modalities = {name: checkpoint.modalities()[name]}
         recognise = {name: recognise[name]}
-    session, facts = _read(recipe, source, modalities, recognise, None, replay, watch, opened)
-    tracks = session.tracks()
+
+    def gathered(recording: Recording, facts: Mapping[str, Any]) -> Gathered:
+        return gather(recording, modalities, _face(recipe), recognise=recognise, watch=watch)
+
+    read, facts = _read(source, replay, opened, gathered)
     return SessionResult(
         source=facts.source,
-        duration_s=session.time_s,
+        duration_s=read.duration_s,
         mode=facts.mode,
-        tracks=tracks,
-        intervals=session.intervals(),
-        modality_quality=session.quality(),
+        tracks=read.tracks,
+        intervals=read.intervals,
+        modality_quality=read.quality,
         provenance={
-            **_provenance(recipe, facts, checkpoint),
+            **_provenance(recipe, read, facts, checkpoint),
             "learned_parts": dict(modalities[name].learned_parts()),
         },
-        notes=[*facts.notes, *_seen(tracks)] + [NO_RECOGNISER] * (checkpoint is None),
+        notes=[*facts.notes, *_seen(read.tracks)] + [NO_RECOGNISER] * (checkpoint is None),
         fused=False,
     )
 
@@ -208,56 +229,53 @@ class _Facts:
     source: str
     mode: Mode
     notes: Sequence[str]
-    landmarks: str | None
     recording: Mapping[str, Any]
 
 
 def _read(
-    recipe: DictConfig,
     source: str | Path | Recording,
-    modalities: Mapping[str, Modality],
-    recognise: Mapping[str, Recognise] | None,
-    estimator: Estimator | None,
     replay: bool,
-    watch: Watch | None,
     opened: Callable[[Recording], None] | None,
-) -> tuple[Gathering, _Facts]:
-    """Pass over a recording once."""
-    extractors = start(modalities, recognise)
-    session = Gathering()
-    found = source if isinstance(source, Recording) else open_recording(source, replay=replay)
-    with (
-        found as recording,
-        FaceTracker(**OmegaConf.to_container(recipe.face)) as faces,  # type: ignore[arg-type]
-    ):
+    gathered: Callable[[Recording, Mapping[str, Any]], Gathered],
+) -> tuple[Gathered, _Facts]:
+    """Open a recording and gather what it yields; `gathered` is called with it and its facts."""
+    if isinstance(source, Recording):
+        recording = source
+    else:
+        recording = open_recording(source, replay=replay)
+        recording.opener = source
+    with recording:
         if opened:
             opened(recording)
-        observations = session.count(observe(recording, modalities.values(), faces))
-        for reading in extract(observations, modalities, extractors):
-            session.add(reading)
-            if isinstance(reading, Tick) and estimator:
-                session.estimates.append(estimator.estimate(reading))
-            if watch:
-                watch(session.frames, session.time_s, reading)
-        if isinstance(recording, MergedRecording):
-            session.end(recording.end_s)
-        info = recording.info
-        generation = faces.generation if info.width else None  # finding out loads the model
-        notes = [*session_notes(recording), *recording.notes]
+        facts = recording_facts(recording)
+        read = gathered(recording, facts)
+        notes = [*session_notes(recording), *read.notes]
+    info = recording.info
     mode: Mode = "live" if info.kind != "file" else "replay" if replay else "offline causal"
-    return session, _Facts(info.source, mode, notes, generation, recording_facts(recording))
+    return read, _Facts(info.source, mode, notes, facts)
 
 
-def _provenance(recipe: DictConfig, facts: _Facts, checkpoint: Checkpoint | None) -> dict[str, Any]:
+def _provenance(
+    recipe: DictConfig, read: Gathered, facts: _Facts, checkpoint: Checkpoint | None
+) -> dict[str, Any]:
     return {
         "recording": facts.recording,
-        "face_landmarks": facts.landmarks,
+        "face_landmarks": read.face_landmarks,
         "checkpoint": checkpoint.provenance() if checkpoint else None,
-        "configuration": OmegaConf.to_container(recipe, resolve=True),
+        "configuration": _plain(recipe),
         "versions": package_versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "extraction": {"created": read.created, "from_cache": read.from_cache},
         "refined_with_hindsight": False,
     }
+
+
+def _face(recipe: DictConfig) -> dict[str, Any]:
+    return dict(_plain(recipe.face))
+
+
+def _plain(node: DictConfig) -> Any:
+    return OmegaConf.to_container(node, resolve=True)
 
 
 def build_modalities(recipe: DictConfig) -> dict[str, Modality]:

@@ -21,8 +21,9 @@ ORDER = [
     {"signals"},
     {"recording"},
     {"modalities", "datasets", "fusion", "scoring"},  # side by side: they never meet
-    {"extraction", "caching", "gathering"},
-    {"checkpoint"},
+    {"extraction", "caching"},
+    {"checkpoint", "gathering"},
+    {"stored_tracks"},
     {"evaluation"},
     {"training"},
     {"reports"},

@@ -48,6 +48,10 @@ def score(
     ] = None,
     replay: Replay = False,
     no_thumbnails: NoThumbnails = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="keep nothing of the recording but what goes to --out"),
+    ] = False,
     allow_custom: AllowCustom = False,
 ) -> None:
     """Score a recording, or a session: heart rate, micro-expressions, the fused estimate, a report.
@@ -64,7 +68,9 @@ def score(
         if replay:
             raise ConfigError("a session's recordings are read at full speed: leave --replay out.")
         with custom(allow_custom):
-            result = _scored_session(Path(recording), overrides or (), out, checkpoint, events)
+            result = _scored_session(
+                Path(recording), overrides or (), out, checkpoint, events, _tracks_folder(no_cache)
+            )
         _written(result, out, thumbnails=not no_thumbnails)
         return
     with custom(allow_custom):
@@ -88,6 +94,7 @@ def score(
                 replay=replay,
                 watch=progress.watch,
                 opened=begin,
+                cache=_tracks_folder(no_cache),
             )
     _written(result, out, thumbnails=not no_thumbnails)
 
@@ -158,6 +165,7 @@ def _scored_session(
     out: Path,
     checkpoint: str | None,
     events: Path | None,
+    cache: Path | None,
 ) -> SessionResult:
     from affectfuse.config import load_recipe
     from affectfuse.pipeline import score_session
@@ -183,13 +191,40 @@ def _scored_session(
         _stop_on_interrupt(opened, progress)
 
     with ScoreProgress() as progress:
-        return score_session(recipe, session, checkpoint=model, watch=progress.watch, opened=begin)
+        return score_session(
+            recipe,
+            session,
+            checkpoint=model,
+            watch=progress.watch,
+            opened=begin,
+            cache=cache,
+        )
+
+
+def _tracks_folder(no_cache: bool) -> Path | None:
+    """Return where the tracks of recordings are kept; None where they are not."""
+    from affectfuse.config import cache_dir
+
+    if no_cache:
+        return None
+    try:
+        return cache_dir() / "tracks"
+    except OSError as error:
+        typer.echo(f"note: nothing is kept in the cache ({error.strerror})", err=True)
+        return None
 
 
 def _written(result: SessionResult, out: Path, *, thumbnails: bool) -> None:
     from affectfuse.reports.writing import write_session
 
     report = write_session(result, out, thumbnails=thumbnails)
+    extraction = result.provenance["extraction"]
+    if extraction["from_cache"]:
+        typer.echo(
+            f"note: scored from the tracks of a pass over the recording on {extraction['created']}"
+            ", kept in the cache; --no-cache reads it again",
+            err=True,
+        )
     for note in result.notes:
         typer.echo(f"note: {note}", err=True)
     typer.echo(f"{report}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -48,9 +49,12 @@ class Recording(ABC):
 
     Attributes:
         info: what is known of it before it is read.
+        opener: what opened it, where that is known: what a table is read by is not in its file.
     """
 
     info: RecordingInfo
+    opener: RecordingSource | None = None
+    _stopped: threading.Event
 
     def __enter__(self) -> Self:
         return self
@@ -71,6 +75,11 @@ class Recording(ABC):
     @abstractmethod
     def notes(self) -> list[str]:
         """What went wrong so far, a phrase each."""
+
+    @property
+    def cut_short(self) -> bool:
+        """Whether `observations` ended before the source did: it was stopped, or reading failed."""
+        return self._stopped.is_set()
 
     @abstractmethod
     def stop(self) -> None:

@@ -68,7 +68,7 @@ class MergedRecording(Recording):
         until: name of the part with which it ends; None: the last.
 
     Attributes:
-        parts: the same.
+        parts, until: the same.
         end_s: when the part that `until` names ended; infinity as long as that is not known.
             Observations go on for half a minute, for what is known only after a while.
 
@@ -83,7 +83,7 @@ class MergedRecording(Recording):
             OpenPart(name, part, clock if isinstance(clock, Clock) else Clock(clock))
             for name, part, clock in parts
         )
-        self._until = until
+        self.until = until
         self.end_s = math.inf
         self._stopped = threading.Event()
         self._reading = threading.Lock()
@@ -131,6 +131,11 @@ class MergedRecording(Recording):
         """What went wrong so far, a phrase each, which begins with the part's name."""
         return [f"{part.name}: {note}" for part in self.parts for note in part.recording.notes]
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether a part ended before its source did: it was stopped, or reading failed."""
+        return super().cut_short or any(part.recording.cut_short for part in self.parts)
+
     def stop(self) -> None:
         """End `observations` after the one being read; callable from any thread."""
         self._stopped.set()
@@ -158,7 +163,7 @@ class MergedRecording(Recording):
             step_s = seen.time_s - last_s if began and isinstance(seen, Frame) else 0.0
             last_s, began = seen.time_s, True
             yield seen
-        if part.name == self._until:
+        if part.name == self.until:
             self.end_s = last_s + step_s
 
 

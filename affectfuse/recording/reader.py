@@ -153,6 +153,11 @@ class VideoRecording(Recording):
         notes = [text.format(count) for count, text in counted if count]
         return [*notes, *self._ending()] if self._complete else notes
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether `observations` ended before the source did: it was stopped, or reading failed."""
+        return super().cut_short or self._demuxer.error is not None
+
     def _ending(self) -> Iterator[str]:
         """Say so when the recording ended before it should have, or when that cannot be known."""
         end_s, length_s = self._end_s, self.info.duration_s

@@ -89,6 +89,10 @@ class _Retimed(Recording):
             notes.append(f"{times - self._seen} timestamps more than there are frames")
         return notes
 
+    @property
+    def cut_short(self) -> bool:
+        return self._recording.cut_short
+
     def stop(self) -> None:
         self._recording.stop()
 

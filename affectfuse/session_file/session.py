@@ -85,6 +85,7 @@ class SessionFile:
                     found = said.source() if callable(said.source) else open_recording(said.source)
                 except RecordingError as error:
                     raise RecordingError(f"{said.name}: {error}") from None
+                found.opener = said.source
                 opened[said.name] = stack.enter_context(found)
             merged = MergedRecording(self._parts(opened), until=self.reference)
             refuse_apart(merged.parts)
