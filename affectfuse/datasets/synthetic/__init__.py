@@ -9,6 +9,7 @@ from affectfuse.datasets.synthetic.conditions import SyntheticConditions
 from affectfuse.datasets.synthetic.dataset import Synthetic
 from affectfuse.datasets.synthetic.observer import separability
 from affectfuse.datasets.synthetic.parameters import CLASSES, Parameters
+from affectfuse.datasets.synthetic.reactions import PlantedReaction
 from affectfuse.datasets.synthetic.script import SessionScript, draw_session
 from affectfuse.datasets.synthetic.subject import Subject
 from affectfuse.datasets.synthetic.synthesis import render, synthesise
@@ -17,6 +18,7 @@ from affectfuse.datasets.synthetic.truth import Truth, read_truth, truth_of
 __all__ = [
     "CLASSES",
     "Parameters",
+    "PlantedReaction",
     "SessionScript",
     "Subject",
     "Synthetic",

@@ -16,6 +16,7 @@ __all__ = [
     "Step",
     "Wave",
     "draw_absences",
+    "draw_expression",
     "draw_expressions",
     "draw_gaze",
     "draw_renewals",
@@ -126,7 +127,7 @@ def draw_expressions(
     macro, micro = [], []
     for onset in draw_renewals(rng, 1.0, p.duration_s, p.macro_expressions_per_min, 2.0):
         label = str(rng.choice(p.micro_classes))
-        event = _expression(rng, onset, label, p.macro_duration_s, p.macro_displacement_percent)
+        event = draw_expression(rng, onset, label, p.macro_duration_s, p.macro_displacement_percent)
         if _free(event, taken, p.duration_s):
             macro.append(event)
             taken.append((event.onset_s - 0.2, event.offset_s + 0.2))
@@ -139,7 +140,9 @@ def draw_expressions(
             if not labels:
                 labels = [str(label) for label in rng.permutation(p.micro_classes)]
             label = labels.pop()
-            event = _expression(rng, onset, label, p.micro_duration_s, p.micro_displacement_percent)
+            event = draw_expression(
+                rng, onset, label, p.micro_duration_s, p.micro_displacement_percent
+            )
             if _free(event, taken, p.duration_s):
                 micro.append(event)
                 taken.append((event.onset_s, event.offset_s))
@@ -151,13 +154,14 @@ def _free(event: Event, taken: Sequence[tuple[float, float]], duration_s: float)
     return inside and all(event.offset_s <= a or event.onset_s >= b for a, b in taken)
 
 
-def _expression(
+def draw_expression(
     rng: np.random.Generator,
     onset_s: float,
     label: str,
     duration_s: tuple[float, float],
     displacement_percent: tuple[float, float],
 ) -> Event:
+    """Draw one expression of a class: how long it lasts, which action units, how strong."""
     length = rng.uniform(*duration_s)
     rise = rng.uniform(0.35, 0.55) * length
     choices = EXPRESSIONS[label]

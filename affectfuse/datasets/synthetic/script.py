@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
@@ -25,6 +25,12 @@ from affectfuse.datasets.synthetic.behaviour import (
 )
 from affectfuse.datasets.synthetic.parameters import Parameters
 from affectfuse.datasets.synthetic.physiology import draw_beats
+from affectfuse.datasets.synthetic.reactions import (
+    PlantedReaction,
+    add_expressions,
+    check_reactions,
+    response_course,
+)
 from affectfuse.datasets.synthetic.subject import Subject
 
 __all__ = ["SessionScript", "draw_session"]
@@ -53,6 +59,7 @@ class SessionScript:
         noise_seed: of the sensor's noise.
         pulse_steps, light_steps: changes of the pulse's amplitude and of the light; none is drawn,
             they are planted with `dataclasses.replace`.
+        reactions: that were planted; the heart beats and expressions above hold them already.
     """
 
     seed: int
@@ -74,6 +81,7 @@ class SessionScript:
     noise_seed: int
     pulse_steps: tuple[Step, ...] = ()
     light_steps: tuple[Step, ...] = ()
+    reactions: tuple[PlantedReaction, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the script as plain data, from which `from_json` makes an equal one."""
@@ -90,11 +98,12 @@ class SessionScript:
             made[name] = tuple(Event(**event) for event in data[name])
         for name in ("pulse_steps", "light_steps"):
             made[name] = tuple(Step(**step) for step in data.get(name, ()))
+        made["reactions"] = tuple(PlantedReaction(**r) for r in data.get("reactions", ()))
         return cls(**made)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (Subject, Parameters, Event, Step)):
+    if isinstance(value, (Subject, Parameters, Event, Step, PlantedReaction)):
         return _plain(asdict(value))
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
@@ -112,7 +121,12 @@ def _tuples(value: Any) -> Any:
 
 
 def draw_session(
-    seed: int, subject: int | Subject = 0, *, variant_seed: int | None = None, **parameters: Any
+    seed: int,
+    subject: int | Subject = 0,
+    *,
+    variant_seed: int | None = None,
+    reactions: Sequence[PlantedReaction] = (),
+    **parameters: Any,
 ) -> SessionScript:
     """Draw a session.
 
@@ -120,10 +134,12 @@ def draw_session(
         seed: of the session.
         subject: a `Subject`, or the number of one; 0 is the photograph as it is.
         variant_seed: the seed that subjects' numbers are drawn from; the session's, when None.
+        reactions: to questions, planted; what is drawn beside them is the same without.
         parameters: fields of `Parameters`; a number may be a pair (low, high) to draw from.
 
     Raises:
-        ConfigError: for an unknown parameter or one out of its range.
+        ConfigError: for an unknown parameter or one out of its range, or a reaction that does
+            not fit.
     """
     rng = np.random.default_rng([seed, 0])
     if isinstance(subject, int):
@@ -134,13 +150,18 @@ def draw_session(
         low, high = tone
         given = replace(given, skin_tone=round(low + (high - low) * subject.uniform, 3))
     p = given.resolve(rng)
+    check_reactions(reactions, p)
     states = draw_states(rng, p)
     breaths = _draw_breaths(rng, p)
     grid = np.arange(-15.0, p.duration_s + 2 * _GRID_S, _GRID_S)
     plan = _plan_heart_rate(rng, p, subject, states, grid)
+    for reaction in reactions:
+        plan = plan + reaction.heart_rate_bpm * response_course(grid - reaction.onset_s)
     beats = draw_beats(rng, grid, plan, breaths, p.rsa_sd_ms, p.beat_jitter_sd_ms)
     absences = draw_absences(rng, p)
     micro, macro = draw_expressions(rng, p, states, absences)
+    own = np.random.default_rng([seed, 1])
+    micro, macro = add_expressions(own, p, reactions, micro, macro)
     blinks = tuple(
         Event(t, round(min(t + rng.uniform(*p.blink_duration_s), p.duration_s), 4), "blink")
         for t in draw_renewals(rng, 0.0, p.duration_s, p.blinks_per_min, 0.6)
@@ -163,6 +184,7 @@ def draw_session(
         idle={n: draw_waves(rng, p.idle_percent * 2**0.5, (0.1, 0.8)) for n in basis_names()},
         light=_draw_light(rng, p),
         noise_seed=int(rng.integers(2**31)),
+        reactions=tuple(reactions),
     )
 
 
