@@ -165,7 +165,7 @@ class Checkpoint:
         """Return a digest of all that decides what the model says."""
         stated = (self.modality_configs, self.sample_specs, self.fusion_config, self.prior_logits)
         said = [*stated, asdict(self.calibration), [asdict(target) for target in self.targets]]
-        found = hashlib.sha256(json.dumps(_plain(said), sort_keys=True).encode())
+        found = hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode())
         for part, weights in (("", self.weights), *self.recogniser_weights.items()):
             for name, tensor in weights.items():
                 found.update(f"{part} {name} {tensor.dtype} {tuple(tensor.shape)}".encode())
