@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from functools import partial
@@ -18,5 +19,7 @@ def sleeping(folder: Path) -> Extracted:
 
 
 if __name__ == "__main__":
+    # What is started in the background of a shell script is told to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     place = Path(sys.argv[1])
     run_tasks([(n, place / n, partial(sleeping, place)) for n in "ab"], 2, "sleeping")
