@@ -159,7 +159,7 @@ def score_session(
             opened=opened,
             cache=cache,
         )
-    told = {"session_file_sha256": file_sha256(session.path)}
+    told = {"session_file_sha256": file_sha256(session.path), "session_start": session.began}
     return replace(result, provenance={**told, **result.provenance})
 
 

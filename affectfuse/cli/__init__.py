@@ -7,11 +7,21 @@ import sys
 
 import typer
 
-from affectfuse.cli import cache, evaluation, events, export, recordings, training
+from affectfuse.cli import cache, evaluation, events, export, recordings, sessions, training
 from affectfuse.cli.application import app
 from affectfuse.errors import AffectFuseError, OutputError
 
-__all__ = ["app", "cache", "evaluation", "events", "export", "main", "recordings", "training"]
+__all__ = [
+    "app",
+    "cache",
+    "evaluation",
+    "events",
+    "export",
+    "main",
+    "recordings",
+    "sessions",
+    "training",
+]
 
 
 def main() -> None:

@@ -37,7 +37,9 @@ __all__ = [
     "warnings",
 ]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
+"""Of `session.json`, whose schema is `schemas/session.schema.json`."""
+
 # Names that a page knows; held equal to those of their rooms by a test, so that a report
 # needs no video library.
 FACE_VISIBLE = "face_visible"

@@ -23,6 +23,7 @@ from affectfuse.session_file.recordings import (
     marks_of,
     refuse_apart,
 )
+from affectfuse.session_file.values import is_dated
 
 __all__ = ["SessionEvents", "SessionFile"]
 
@@ -68,6 +69,11 @@ class SessionFile:
     events: SessionEvents | None = None
     checkpoint: str | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def began(self) -> str | None:
+        """Date and time of day at the session's time 0, ISO 8601; None when one is not said."""
+        return self.start.isoformat() if self.start and is_dated(self.start) else None
 
     def open(self) -> MergedRecording:
         """Open all recordings as one, on the session's clock.

@@ -134,7 +134,7 @@ def test_sidecars_describe_every_column_and_warn_first(table: str) -> None:
 
 def test_the_summary_counts_what_is_known() -> None:
     summary = session_summary(small())
-    assert summary["schema_version"] == "1.0"
+    assert summary["schema_version"] == "1.1"
     assert summary["warnings"] == [SYNTHETIC_ONLY]
     assert summary["coverage"] == {"face_visible": 0.5, HEART_RATE: pytest.approx(2 / 3)}
     assert summary["summary"]["heart_rate_median_bpm"] == pytest.approx(71.125)
