@@ -28,6 +28,7 @@ __all__ = [
     "IntervalTrack",
     "ModalitySample",
     "Observation",
+    "Place",
     "Reading",
     "SignalBlock",
     "Target",
@@ -158,6 +159,19 @@ class Track:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A square in a frame: its middle and its side in pixels, turned clockwise by so many degrees.
+
+    Pixels are those of the upright frame, x to the right and y down.
+    """
+
+    x_px: float
+    y_px: float
+    side_px: float
+    turn_degrees: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Interval:
     """Something that begins, may peak, and ends: an expression, a question, a labelled stretch.
@@ -168,6 +182,7 @@ class Interval:
         confidence: probability that it is there and is what the label says, NaN when not estimated.
         values: further numbers by name, units in the names (`displacement_iod_percent`).
         thumbnail_jpeg: a small picture of the face at the apex, or empty.
+        place: where in the frame that picture lies, None when it is not known.
     """
 
     onset_s: float
@@ -177,6 +192,7 @@ class Interval:
     confidence: float = math.nan
     values: Mapping[str, float] = field(default_factory=dict)
     thumbnail_jpeg: bytes = b""
+    place: Place | None = None
 
     def __post_init__(self) -> None:
         if not self.offset_s >= self.onset_s:

@@ -19,6 +19,7 @@ from affectfuse.evaluation.intervals import SpottingCounts, match_intervals
 from affectfuse.evaluation.target_metrics import auroc, uar
 from affectfuse.files import write_whole
 from affectfuse.pipeline import score_recording
+from affectfuse.reports.media import take_pictures
 from affectfuse.reports.session import SessionResult
 from affectfuse.reports.writing import write_session
 from affectfuse.scoring.base import Question
@@ -80,7 +81,8 @@ def run_demo(recipe: DictConfig, out: Path, progress: Progress | None = None) ->
         scored.append((item, _score(item, checkpoint)))
         if progress:
             progress("scoring sessions", len(scored), len(items))
-    report = write_session(scored[0][1], out / "session")
+    first, session = scored[0][1], out / "session"
+    report = write_session(first, session, take_pictures(first, session))
     rows = compare(scored, checkpoint.target, settle_s=recipe.sampling.settle_s)
     write_whole(out / "demo.json", (json.dumps(rows, indent=1) + "\n").encode())
     return DemoResult(trained.table(), len(scored), tuple(rows), report)

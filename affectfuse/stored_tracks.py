@@ -22,7 +22,7 @@ import safetensors.numpy
 
 from affectfuse import gathering
 from affectfuse.caching import digest, digest_code
-from affectfuse.containers import Array, Estimate, Interval, IntervalTrack, Track
+from affectfuse.containers import Array, Estimate, Interval, IntervalTrack, Place, Track
 from affectfuse.errors import OutputError
 from affectfuse.files import file_sha256, write_whole
 from affectfuse.gathering import Gathered
@@ -159,7 +159,14 @@ def _gathered(content: dict[str, Any], arrays: Mapping[str, Array]) -> Gathered:
         found = []
         for row in rows:
             end = begin + row.pop("thumbnail_jpeg")
-            found.append(Interval(**row, thumbnail_jpeg=pictures[begin:end]))
+            place = row.pop("place")
+            found.append(
+                Interval(
+                    **row,
+                    thumbnail_jpeg=pictures[begin:end],
+                    place=Place(**place) if place else None,
+                )
+            )
             begin = end
         intervals[name] = IntervalTrack(name, tuple(found), note)
     estimates = [_estimate(row) for row in content.pop("estimates")]
@@ -180,7 +187,9 @@ def _estimate(row: dict[str, Any]) -> Estimate:
 
 def _plain(interval: Interval) -> dict[str, Any]:
     names = ("onset_s", "offset_s", "label", "apex_s", "confidence")
-    return {**{n: getattr(interval, n) for n in names}, "values": dict(interval.values)}
+    place = asdict(interval.place) if interval.place else None
+    plain = {n: getattr(interval, n) for n in names}
+    return {**plain, "values": dict(interval.values), "place": place}
 
 
 def _checksum(text: str, arrays: Mapping[str, Array]) -> str:
@@ -212,9 +221,13 @@ def _own_code() -> Sequence[str]:
 
 
 def _without_folders(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a recording's facts with file names in place of paths: files may move."""
-    parts = {name: _without_folders(part) for name, part in facts.get("parts", {}).items()}
-    return {**facts, "source": Path(facts["source"]).name, "parts": parts}
+    """Return a recording's facts with file names in place of paths: files may move.
+
+    Of a session those of its parts: its own file says much that has no part in the tracks.
+    """
+    if "parts" in facts:
+        return {name: _without_folders(part) for name, part in facts["parts"].items()}
+    return {**facts, "source": Path(facts["source"]).name}
 
 
 def _environment() -> dict[str, str]:

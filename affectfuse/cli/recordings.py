@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
 __all__ = ["score", "spot", "synth"]
 
 
+class Video(Enum):
+    """Whether the page plays the recording."""
+
+    none = "none"
+    link = "link"
+    embed = "embed"
+
+
 @app.command()
 def score(
     recording: Annotated[
@@ -48,6 +58,9 @@ def score(
     ] = None,
     replay: Replay = False,
     no_thumbnails: NoThumbnails = False,
+    video: Annotated[
+        Video, typer.Option(help="let the page play the recording: link to it, or embed it")
+    ] = Video.none,
     no_cache: Annotated[
         bool,
         typer.Option("--no-cache", help="keep nothing of the recording but what goes to --out"),
@@ -61,17 +74,25 @@ def score(
     from affectfuse.config import load_recipe
     from affectfuse.pipeline import score_recording
     from affectfuse.progress import ScoreProgress
+    from affectfuse.reports.media import refuse_video
     from affectfuse.reports.writing import check_writable
     from affectfuse.scoring.events import read_events
 
+    check = partial(refuse_video, video=video.value, thumbnails=not no_thumbnails)
     if recording.lower().endswith((".yaml", ".yml")):
         if replay:
             raise ConfigError("a session's recordings are read at full speed: leave --replay out.")
         with custom(allow_custom):
             result = _scored_session(
-                Path(recording), overrides or (), out, checkpoint, events, _tracks_folder(no_cache)
+                Path(recording),
+                overrides or (),
+                out,
+                checkpoint,
+                events,
+                _tracks_folder(no_cache),
+                check,
             )
-        _written(result, out, thumbnails=not no_thumbnails)
+        _written(result, out, thumbnails=not no_thumbnails, video=video)
         return
     with custom(allow_custom):
         recipe = load_recipe("score", overrides or ())
@@ -79,6 +100,7 @@ def score(
         questions = read_events(events) if events else ()
 
         def begin(opened: Recording) -> None:
+            check(opened)
             if events:  # again, now that it is known how long the recording lasts
                 read_events(events, duration_s=opened.info.duration_s)
             progress.expect(opened.info.duration_s)
@@ -96,7 +118,7 @@ def score(
                 opened=begin,
                 cache=_tracks_folder(no_cache),
             )
-    _written(result, out, thumbnails=not no_thumbnails)
+    _written(result, out, thumbnails=not no_thumbnails, video=video)
 
 
 @app.command()
@@ -116,6 +138,7 @@ def spot(
     from affectfuse.config import load_recipe
     from affectfuse.pipeline import spot_recording
     from affectfuse.progress import ScoreProgress
+    from affectfuse.reports.media import take_pictures
     from affectfuse.reports.spotting import spotted_table, write_spotted
     from affectfuse.reports.writing import check_writable
 
@@ -137,8 +160,9 @@ def spot(
                 watch=progress.watch,
                 opened=begin,
             )
-        page = write_spotted(result, out, thumbnails=not no_thumbnails)
-    for note in result.notes:
+        pictures = take_pictures(result, out, thumbnails=not no_thumbnails)
+        page = write_spotted(result, out, pictures)
+    for note in (*result.notes, *pictures.notes):
         typer.echo(f"note: {note}", err=True)
     typer.echo(spotted_table(result))
     typer.echo(f"{page}")
@@ -166,6 +190,7 @@ def _scored_session(
     checkpoint: str | None,
     events: Path | None,
     cache: Path | None,
+    check: Callable[[Recording], None],
 ) -> SessionResult:
     from affectfuse.config import load_recipe
     from affectfuse.pipeline import score_session
@@ -187,6 +212,7 @@ def _scored_session(
     model = _loaded(chosen, overrides)
 
     def begin(opened: Recording) -> None:
+        check(opened)
         progress.expect(opened.info.duration_s)
         _stop_on_interrupt(opened, progress)
 
@@ -214,10 +240,14 @@ def _tracks_folder(no_cache: bool) -> Path | None:
         return None
 
 
-def _written(result: SessionResult, out: Path, *, thumbnails: bool) -> None:
+def _written(result: SessionResult, out: Path, *, thumbnails: bool, video: Video) -> None:
+    from affectfuse.reports.media import take_pictures
     from affectfuse.reports.writing import write_session
 
-    report = write_session(result, out, thumbnails=thumbnails)
+    pictures = take_pictures(result, out, thumbnails=thumbnails, video=video.value)
+    report = write_session(result, out, pictures)
+    for note in pictures.notes:
+        typer.echo(f"note: {note}", err=True)
     extraction = result.provenance["extraction"]
     if extraction["from_cache"]:
         typer.echo(

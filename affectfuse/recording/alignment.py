@@ -7,16 +7,17 @@ jitter, and a moving head is followed at once.
 
 from __future__ import annotations
 
+import cmath
 import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from affectfuse.containers import Array, Face, Frame
+from affectfuse.containers import Array, Face, Frame, Place
 from affectfuse.recording.landmarks import STABLE
 
-__all__ = ["INTEROCULAR_SHARE", "AlignedFace", "FaceAligner"]
+__all__ = ["INTEROCULAR_SHARE", "AlignedFace", "FaceAligner", "crop_place"]
 
 INTEROCULAR_SHARE = 0.34
 """Distance between the eye centres in the crop, as a share of the crop's side."""
@@ -66,6 +67,26 @@ class AlignedFace:
     def interocular_px(self) -> float:
         """Distance between the eye centres in the crop, in pixels."""
         return INTEROCULAR_SHARE * float(self.crop.shape[0])
+
+    @property
+    def place(self) -> Place:
+        """Where in the frame the crop lies."""
+        turn = complex(self.matrix[0, 0], self.matrix[1, 0])
+        size_px = float(self.crop.shape[0])
+        middle = (size_px * complex(0.5, 0.5) - complex(*self.matrix[:, 2])) / turn
+        angle = -math.degrees(cmath.phase(turn))
+        return Place(middle.real, middle.imag, size_px / abs(turn), angle)
+
+
+def crop_place(image: Array, place: Place, size_px: int) -> Array:
+    """Return a square of an image upright, as (size_px, size_px, 3); black beyond the image."""
+    finer = max(1, int(place.side_px / size_px))  # sampled so finely, then averaged
+    sampled_px = size_px * finer
+    turn = cmath.rect(sampled_px / place.side_px, -math.radians(place.turn_degrees))
+    shift = sampled_px * complex(0.5, 0.5) - turn * complex(place.x_px, place.y_px)
+    matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    crop = cv2.warpAffine(image, matrix, (sampled_px, sampled_px))
+    return cv2.resize(crop, (size_px, size_px), interpolation=cv2.INTER_AREA)
 
 
 class FaceAligner:

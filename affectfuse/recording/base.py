@@ -31,6 +31,7 @@ class RecordingInfo:
         has_audio: whether there is sound, asked for or not.
         codec: name of the video's codec.
         start_s: time of the first reading, where its own times do not begin at 0.
+        retimed: whether its frames have other times than their container gives them.
     """
 
     source: str
@@ -42,6 +43,7 @@ class RecordingInfo:
     has_audio: bool
     codec: str
     start_s: float = 0.0
+    retimed: bool = False
 
 
 class Recording(ABC):

@@ -57,6 +57,12 @@ class Demuxer:
         seconds = ticks / over
         return 0.0 if abs(seconds) < 1e-6 else seconds  # a container's start is in microseconds
 
+    def restart(self, packets: Iterator[Any]) -> None:
+        """Go on with other packets of the same container, which was sought; times stay the same."""
+        self._packets, self.error = packets, None
+        for waiting in self._waiting.values():
+            waiting.clear()
+
     def decoded(self, stream: Any) -> Iterator[Any]:
         """Yield a stream's decoded frames or blocks; None for "none now, go on with the others"."""
         for packet in self._of(stream):

@@ -30,6 +30,7 @@ def recording_facts(recording: Recording) -> dict[str, Any]:
         "width": info.width or None,
         "height": info.height or None,
         "container_duration_s": _known(info.duration_s),
+        "retimed": info.retimed or None,
     }
     path = Path(info.source)
     if info.kind == "file" and path.is_dir():

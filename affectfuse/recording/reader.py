@@ -30,7 +30,7 @@ from affectfuse.recording.live import LivePackets
 from affectfuse.recording.sources import Source, open_container, parse_source
 from affectfuse.recording.traces import TraceRecording, is_trace
 
-__all__ = ["Recording", "RecordingInfo", "VideoRecording", "open_recording"]
+__all__ = ["Recording", "RecordingInfo", "VideoRecording", "open_recording", "video_stream"]
 
 # How far picture and sound may lie apart in the container and still be merged.
 _FILE_LEAD_S = 10.0
@@ -71,7 +71,7 @@ class VideoRecording(Recording):
         self._complete = False
         self._close = container.close
         try:
-            self._video = _video_stream(source, container)
+            self._video = video_stream(source, container)
             # Decoding several frames at once is faster (1080p on two cores: 500 for 340 frames/s)
             # but holds frames back, which a live source must not.
             self._video.thread_type = "AUTO" if source.kind == "file" else "SLICE"
@@ -250,7 +250,7 @@ class VideoRecording(Recording):
             self._dropped += max(0, round((time_s - self._last_s) * float(rate_hz)) - 1)
 
 
-def _video_stream(source: Source, container: Any) -> Any:
+def video_stream(source: Source, container: Any) -> Any:
     """Return the video stream to read; a cover picture is none, nor is text shown as one."""
     cover = av.stream.Disposition.attached_pic
     videos = [stream for stream in container.streams.video if not stream.disposition & cover]

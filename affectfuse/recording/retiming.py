@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from affectfuse.containers import Array, Frame, Observation
@@ -51,7 +52,7 @@ class _Retimed(Recording):
         self._scale = math.nan if duration_s is None else duration_s / recording.info.duration_s
         self._beyond = self._disordered = self._seen = 0
         self._complete = False
-        self.info = recording.info
+        self.info = replace(recording.info, retimed=True)
 
     def observations(self) -> Iterator[Observation]:
         """Yield the frames at their true times; can be read once."""

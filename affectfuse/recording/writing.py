@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from affectfuse.containers import Array
 from affectfuse.errors import OutputError
 
-__all__ = ["TIME_BASE", "VideoWriter"]
+__all__ = ["TIME_BASE", "H264Stream", "VideoWriter"]
 
 TIME_BASE = Fraction(1, 90_000)
 """The unit of a written timestamp, in seconds: common frame rates are whole numbers of it."""
@@ -22,12 +22,70 @@ TIME_BASE = Fraction(1, 90_000)
 _RATE_HZ = 30  # what x264 weighs quality by; without one it takes 1 / TIME_BASE for it
 
 
+class H264Stream:
+    """A stream of H.264 video in an open container: RGB frames in, each at its own time.
+
+    Colours are BT.601, limited range, 4:2:0: what decoders assume of a file, so that a decoded grey
+    level is the written one within the rounding of 8 bits.
+
+    Args:
+        container: PyAV's, open for writing.
+        width: of the frames in pixels, even.
+        height: of the frames in pixels, even.
+        options: of x264.
+        threads: of the encoder; 0 lets it choose.
+    """
+
+    def __init__(
+        self, container: Any, width: int, height: int, options: dict[str, str], *, threads: int = 0
+    ) -> None:
+        self._container, self._size = container, (height, width)
+        self._last_pts = -1
+        self._stream = container.add_stream("libx264", rate=_RATE_HZ)
+        self._stream.width, self._stream.height = width, height
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.codec_context.time_base = TIME_BASE
+        self._stream.time_base = TIME_BASE
+        self._stream.codec_context.colorspace = Colorspace.ITU601
+        self._stream.codec_context.color_range = ColorRange.MPEG
+        self._stream.codec_context.thread_count = threads
+        self._stream.options = options
+
+    def write(self, image: Array, time_s: float) -> None:
+        """Write one frame, see `VideoWriter.write`."""
+        if image.shape != (*self._size, 3) or image.dtype != np.uint8:
+            raise ValueError(
+                f"a frame is {image.dtype} {image.shape}; this writer takes uint8 "
+                f"{(*self._size, 3)}"
+            )
+        pts = round(time_s / TIME_BASE)
+        if pts <= self._last_pts:
+            raise ValueError(
+                f"a frame at {time_s} s does not come after the one at "
+                f"{float(self._last_pts * TIME_BASE)} s"
+            )
+        self._last_pts = pts
+        frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU601,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=Interpolation.AREA,
+        )
+        frame.pts, frame.time_base = pts, TIME_BASE
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def finish(self) -> None:
+        """Write what the encoder still holds."""
+        for packet in self._stream.encode():
+            self._container.mux(packet)
+
+
 class VideoWriter:
     """Writes RGB frames to an H.264 video in MP4, each at its own time.
 
     The file appears under its name when the block ends without an error; until then, and after an
-    error, there is none. Colours are BT.601, limited range, 4:2:0: what decoders assume of a
-    file, so that a decoded grey level is the written one within the rounding of 8 bits.
+    error, there is none. Colours are those of `H264Stream`.
 
     Args:
         path: the file, ending in .mp4 or .mov; its folder must exist.
@@ -66,9 +124,7 @@ class VideoWriter:
             )
         if not 0 <= crf <= 51:
             raise OutputError(f"crf is {crf}; allowed are 0 (best) to 51 (worst).")
-        self._size = (height, width)
         self._part = self.path.with_name(f".{self.path.name}.part")
-        self._last_pts = -1
         try:
             self._part.touch()
             self._container: Any = av.open(
@@ -82,16 +138,9 @@ class VideoWriter:
             raise OutputError(
                 f"cannot write {self.path}: {reason}; choose another place."
             ) from None
-        self._stream = self._container.add_stream("libx264", rate=_RATE_HZ)
-        self._stream.width, self._stream.height = width, height
-        self._stream.pix_fmt = "yuv420p"
-        self._stream.codec_context.time_base = TIME_BASE
-        self._stream.time_base = TIME_BASE
-        self._stream.codec_context.colorspace = Colorspace.ITU601
-        self._stream.codec_context.color_range = ColorRange.MPEG
-        self._stream.codec_context.thread_count = threads
         # no B-frames: their coarser pictures pulse at a quarter of the rate (225 bpm at 15 fps)
-        self._stream.options = {"crf": str(crf), "preset": preset, "tune": tune, "bf": "0"}
+        options = {"crf": str(crf), "preset": preset, "tune": tune, "bf": "0"}
+        self._stream = H264Stream(self._container, width, height, options, threads=threads)
 
     def __enter__(self) -> Self:
         return self
@@ -103,27 +152,7 @@ class VideoWriter:
             image: RGB uint8 (height, width, 3).
             time_s: its time, at least `TIME_BASE` after the last frame's.
         """
-        if image.shape != (*self._size, 3) or image.dtype != np.uint8:
-            raise ValueError(
-                f"a frame is {image.dtype} {image.shape}; this writer takes uint8 "
-                f"{(*self._size, 3)}"
-            )
-        pts = round(time_s / TIME_BASE)
-        if pts <= self._last_pts:
-            raise ValueError(
-                f"a frame at {time_s} s does not come after the one at "
-                f"{float(self._last_pts * TIME_BASE)} s"
-            )
-        self._last_pts = pts
-        frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU601,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=Interpolation.AREA,
-        )
-        frame.pts, frame.time_base = pts, TIME_BASE
-        for packet in self._stream.encode(frame):
-            self._container.mux(packet)
+        self._stream.write(image, time_s)
 
     def __exit__(
         self,
@@ -133,8 +162,7 @@ class VideoWriter:
     ) -> None:
         try:
             if kind is None:
-                for packet in self._stream.encode():
-                    self._container.mux(packet)
+                self._stream.finish()
             self._container.close()
             if kind is None:
                 self._part.replace(self.path)

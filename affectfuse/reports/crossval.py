@@ -137,7 +137,7 @@ def _page(result: CrossValidation) -> str:
     folded = {"versions", "configuration"}
     return render_page(
         "crossval.html.j2",
-        "crossval.js",
+        ["crossval.js"],
         {
             "classes": result.predictions.classes,
             "confusion": [

@@ -36,7 +36,7 @@ def render_evaluation(result: HeartRateEvaluation) -> str:
     provenance = dict(result.provenance)
     return render_page(
         "evaluation.html.j2",
-        "evaluation.js",
+        ["evaluation.js"],
         figures(result),
         result=result,
         warning=synthetic_warning(result),

@@ -40,7 +40,7 @@ def render_fused_crossval(result: FusedCrossValidation) -> str:
     people = len(np.unique(result.predictions.subjects))
     return render_page(
         "fused_crossval.html.j2",
-        "fused_crossval.js",
+        ["fused_crossval.js"],
         {"targets": [figures(found) for found in result.evaluation.targets]},
         result=result,
         people=people,

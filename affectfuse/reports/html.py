@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -14,7 +15,7 @@ from markupsafe import Markup
 from affectfuse.reports.panels import title
 from affectfuse.reports.strict_json import strict_json
 
-__all__ = ["clock", "number", "render_page", "share"]
+__all__ = ["clock", "data_uri", "figure", "number", "percent", "render_page", "share"]
 
 _MINUS = "\N{MINUS SIGN}"
 
@@ -29,16 +30,26 @@ _UNITS = {
 """Endings of the names of an interval's values, and how they are written in a heading."""
 
 
-def render_page(template: str, script: str, data: Any, **context: Any) -> str:
+def render_page(
+    template: str,
+    scripts: Sequence[str],
+    data: Any,
+    *,
+    styles: Sequence[str] = (),
+    media: str = "",
+    **context: Any,
+) -> str:
     """Return a page as HTML.
 
     Everything that comes from outside is escaped, and the page's content security policy lets no
-    script but its own run and nothing be loaded.
+    script but its own run and nothing be loaded but `media`.
 
     Args:
         template: name of the template, which extends `base.html.j2`.
-        script: name of the script that draws its figures with Plotly, after `plots.js`.
-        data: what that script draws, as plain values.
+        scripts: names of those that draw its figures with Plotly, after `plots.js`.
+        data: what they draw, as plain values.
+        styles: names of style sheets beside `report.css`.
+        media: whence clips and video may come, as the policy's `media-src`; '' for nowhere.
         context: what the template shows.
     """
     environment = Environment(
@@ -50,16 +61,22 @@ def render_page(template: str, script: str, data: Any, **context: Any) -> str:
     )
     environment.filters |= {
         "heading": _heading,
+        "b64encode": lambda content: base64.b64encode(content).decode(),
         "clock": clock,
+        "contrast_title": _contrast_title,
+        "figure": figure,
         "number": number,
+        "p_value": _p_value,
+        "percent": percent,
         "share": share,
         "title": title,
+        "unit": _unit,
     }
-    scripts = [_plotly(), _asset("plots.js") + _asset(script)]
+    texts = [_plotly(), "".join(map(_asset, ["plots.js", *scripts]))]
     return environment.get_template(template).render(
-        policy=_policy(scripts),
-        style=Markup(_asset("report.css")),
-        scripts=[Markup(text) for text in scripts],
+        policy=_policy(texts, media),
+        style=Markup("".join(map(_asset, ["report.css", *styles]))),
+        scripts=[Markup(text) for text in texts],
         data=Markup(_script_json(data)),
         **context,
     )
@@ -75,12 +92,13 @@ def _plotly() -> str:
     return str(get_plotlyjs())
 
 
-def _policy(scripts: list[str]) -> str:
+def _policy(scripts: list[str], media: str) -> str:
     hashes = (hashlib.sha256(script.encode()).digest() for script in scripts)
     allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        + (f"media-src {media}; " if media else "")
+        + "base-uri 'none'; form-action 'none'"
     )
 
 
@@ -88,6 +106,11 @@ def _script_json(value: Any) -> str:
     """Return JSON that cannot end the script element it stands in; NaN becomes null."""
     text = strict_json(value, indent=None)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def data_uri(media_type: str, content: bytes) -> str:
+    """Return content as an address that holds it."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 def clock(time_s: float, decimals: int = 0) -> str:
@@ -119,3 +142,37 @@ def _heading(name: str) -> tuple[str, str]:
 def share(value: float | None) -> str:
     """Return a share as whole percent, n/a where it is not known."""
     return "n/a" if value is None or not math.isfinite(value) else f"{value:.0%}"
+
+
+def figure(value: float | None) -> str:
+    """Return a number with three digits that count, n/a where it is not known."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    if value == round(value):
+        return number(value, 0)
+    return number(value, min(max(2 - math.floor(math.log10(abs(value))), 0), 4))
+
+
+def percent(value: float | None) -> str:
+    """Return a share as percent, with digits enough for small ones, n/a where it is not known."""
+    if value is None or not math.isfinite(value):
+        return "n/a"
+    if 0.0 < value < 0.1:
+        return f"{100.0 * value:.2g}%"
+    return f"{value:.2%}" if 0.995 <= value < 0.99995 else f"{value:.0%}"
+
+
+def _p_value(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _unit(unit: str) -> str:
+    return {"1": "", "uS": "µS", "degC": "°C"}.get(unit, unit)
+
+
+def _contrast_title(channel: str) -> str:
+    if channel == "all":
+        return "All channels"
+    if channel.startswith("all but "):
+        return f"All but {title(channel.removeprefix('all but ')).lower()}"
+    return title(channel)

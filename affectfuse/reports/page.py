@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from typing import Any
 
 from affectfuse.containers import Interval, IntervalTrack
-from affectfuse.reports.html import render_page
+from affectfuse.reports.html import data_uri, render_page
+from affectfuse.reports.media import Pictures, media_sources
+from affectfuse.reports.methods import methods
 from affectfuse.reports.panels import gaps, is_waveform, timeline_panels
+from affectfuse.reports.score_section import score_section
 from affectfuse.reports.session import (
     FACE_VISIBLE,
     MICRO_EXPRESSION,
@@ -20,7 +22,6 @@ from affectfuse.reports.session import (
     warnings,
 )
 from affectfuse.reports.strict_json import strict_json
-from affectfuse.scoring.base import SessionScore
 
 __all__ = ["render"]
 
@@ -31,24 +32,30 @@ _MAX_ROWS = 500
 """Rows of one table of events; the rest is counted."""
 
 
-def render(result: SessionResult, *, thumbnails: bool = True) -> str:
+def render(result: SessionResult, pictures: Pictures | None = None) -> str:
     """Return the page as HTML.
 
     Args:
         result: the session.
-        thumbnails: whether pictures of the face are embedded.
+        pictures: what is shown of the person, see `media.take_pictures`; None: the thumbnails.
     """
+    pictures = pictures or Pictures()
     return render_page(
         "report.html.j2",
-        "timeline.js",
+        ["timeline.js", "session.js", "player.js"],
         timeline_panels(result),
         name=_name(result),
         result=result,
         summary=session_summary(result),
         warnings=warnings(result),
         notes=session_notes(result),
-        tables=[_interval_table(t, thumbnails=thumbnails) for t in interval_tracks(result)],
-        score=_score_table(result.score, result) if result.score else None,
+        tables=[_interval_table(track, pictures) for track in interval_tracks(result)],
+        styles=["score.css", "media.css"],
+        media=media_sources(pictures),
+        video=pictures.video,
+        picture_notes=pictures.notes,
+        score=score_section(result.score, result) if result.score else None,
+        methods=methods(result),
         missing=_missing(result),
         declared=public(result.declaration.facts()) if result.declaration else {},
         table_file="timeline.csv" if result.fused else "spotted.csv",
@@ -62,53 +69,32 @@ def _name(result: SessionResult) -> str:
     return source if "://" in source else source.replace("\\", "/").rpartition("/")[2] or source
 
 
-def _interval_table(track: IntervalTrack, *, thumbnails: bool) -> dict[str, Any]:
+def _interval_table(track: IntervalTrack, pictures: Pictures) -> dict[str, Any]:
     intervals = track.intervals
-    pictures = thumbnails and any(interval.thumbnail_jpeg for interval in intervals)
-    rows = [_interval_row(interval, thumbnails=thumbnails) for interval in intervals[:_MAX_ROWS]]
+    pictured = pictures.thumbnails and any(interval.thumbnail_jpeg for interval in intervals)
     names = dict.fromkeys(name for interval in intervals for name in interval.values)
     return {
         "name": track.name,
         "note": track.note,
         "count": len(intervals),
         "labels": Counter(interval.label for interval in intervals).most_common(),
-        "rows": rows,
+        "rows": [_interval_row(interval, pictures) for interval in intervals[:_MAX_ROWS]],
         "folded": track.name != MICRO_EXPRESSION,
         "left": max(len(intervals) - _MAX_ROWS, 0),
-        "pictures": pictures,
+        "pictures": pictured,
+        "clips": sum(interval in pictures.clips for interval in intervals),
         "values": [name for name in names if not name.startswith("p_")],
     }
 
 
-def _interval_row(interval: Interval, *, thumbnails: bool) -> dict[str, Any]:
-    jpeg = interval.thumbnail_jpeg if thumbnails else b""
-    picture = f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" if jpeg else ""
-    return {"interval": interval, "picture": picture}
-
-
-def _score_table(score: SessionScore, result: SessionResult) -> dict[str, Any]:
-    """Arrange the score with one row a question and one column a channel; notes are numbered."""
-    units = {row.channel: row.unit for row in score.rows}
-    cells = {(row.question, row.onset_s, row.channel): row for row in score.rows}
-    notes: dict[str, int] = {}
-    for row in score.rows:
-        if row.note:
-            notes.setdefault(row.note, len(notes) + 1)
-    questions = [
-        {
-            "number": number,
-            "event": event,
-            "cells": [cells.get((event.label, event.onset_s, name)) for name in units],
-        }
-        for number, event in enumerate(result.events, start=1)
-    ]
+def _interval_row(interval: Interval, pictures: Pictures) -> dict[str, Any]:
+    jpeg = interval.thumbnail_jpeg if pictures.thumbnails else b""
+    clip = pictures.clips.get(interval)
     return {
-        "protocol": score.protocol,
-        "units": units,
-        "questions": questions,
-        "notes": notes,
-        "summary": score.summary,
-        "remarks": score.notes,
+        "interval": interval,
+        "picture": data_uri("image/jpeg", jpeg) if jpeg else "",
+        "clip": data_uri("video/mp4", clip.mp4) if clip else "",
+        "clip_start_s": clip.start_s if clip else None,
     }
 
 

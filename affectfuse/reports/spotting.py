@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 
 from affectfuse.containers import Interval
+from affectfuse.reports.media import Pictures
 from affectfuse.reports.page import render
 from affectfuse.reports.session import MICRO_EXPRESSION, SessionResult, session_summary
 from affectfuse.reports.strict_json import strict_json
@@ -23,13 +24,13 @@ _SPOTTED = "p_micro_expression"
 _DISPLACEMENT = "displacement_iod_percent"
 
 
-def write_spotted(result: SessionResult, out: Path, *, thumbnails: bool = True) -> Path:
+def write_spotted(result: SessionResult, out: Path, pictures: Pictures | None = None) -> Path:
     """Write all outputs into the folder `out`, all or none; return the path of the page.
 
     Args:
         result: of `pipeline.spot_recording`.
         out: the folder.
-        thumbnails: whether pictures of the face may go into the page.
+        pictures: what the page shows of the person, see `media.take_pictures`; None: thumbnails.
 
     Raises:
         OutputError: when the folder cannot be written to.
@@ -37,7 +38,7 @@ def write_spotted(result: SessionResult, out: Path, *, thumbnails: bool = True) 
     files = {
         "spotted.csv": spotted_csv(result),
         "spotted.json": strict_json(session_summary(result)) + "\n",
-        "spotted.html": render(result, thumbnails=thumbnails),
+        "spotted.html": render(result, pictures),
     }
     write_files(out, files, owned=SPOTTING_OUTPUTS)
     return out / "spotted.html"

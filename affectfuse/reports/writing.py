@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from affectfuse.errors import OutputError
+from affectfuse.reports.media import Pictures
 from affectfuse.reports.page import render
 from affectfuse.reports.physio import physio_files
 from affectfuse.reports.score_tables import contrasts_csv, scores_csv
@@ -39,7 +40,7 @@ Those that a new result lacks are removed from its folder.
 _PHYSIO = "recording-*_physio.*"
 
 
-def write_session(result: SessionResult, out: Path, *, thumbnails: bool = True) -> Path:
+def write_session(result: SessionResult, out: Path, pictures: Pictures | None = None) -> Path:
     """Write all outputs of a session into the folder `out`, which is created when missing.
 
     The files are prepared in a hidden folder and then moved into place; when anything fails, an
@@ -48,7 +49,7 @@ def write_session(result: SessionResult, out: Path, *, thumbnails: bool = True) 
     Args:
         result: the session.
         out: the folder.
-        thumbnails: whether pictures of the face may go into the page.
+        pictures: what the page shows of the person, see `media.take_pictures`; None: thumbnails.
 
     Returns:
         the path of `report.html`.
@@ -57,7 +58,7 @@ def write_session(result: SessionResult, out: Path, *, thumbnails: bool = True) 
         OutputError: when the folder cannot be written to.
     """
     signals = sorted(path.name for path in out.glob(_PHYSIO))
-    write_files(out, _files(result, thumbnails=thumbnails), owned=(*OUTPUTS, *signals))
+    write_files(out, _files(result, pictures), owned=(*OUTPUTS, *signals))
     return out / "report.html"
 
 
@@ -108,7 +109,7 @@ def write_files(out: Path, files: Mapping[str, str | bytes], owned: Sequence[str
         raise
 
 
-def _files(result: SessionResult, *, thumbnails: bool) -> dict[str, str | bytes]:
+def _files(result: SessionResult, pictures: Pictures | None) -> dict[str, str | bytes]:
     files: dict[str, str | bytes] = {"timeline.csv": timeline_csv(result)}
     files["micro_expressions.tsv"] = micro_expressions_tsv(result)
     if result.score:
@@ -117,7 +118,7 @@ def _files(result: SessionResult, *, thumbnails: bool) -> dict[str, str | bytes]
     for name in [Path(name).stem for name in files]:
         files[f"{name}.json"] = strict_json(sidecar(result, name)) + "\n"
     files |= physio_files(result)
-    files["report.html"] = render(result, thumbnails=thumbnails)
+    files["report.html"] = render(result, pictures)
     files["session.json"] = strict_json(session_summary(result)) + "\n"
     return files
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from affectfuse.containers import Interval, IntervalTrack, Target, Track
+from affectfuse.reports.media import Pictures
 from affectfuse.reports.page import render
 from affectfuse.reports.panels import gaps, timeline_panels
 from affectfuse.reports.session import SYNTHETIC_ONLY, SessionResult
@@ -114,7 +115,7 @@ def test_nothing_from_outside_becomes_markup(make_session: MakeSession) -> None:
 def test_thumbnails_can_be_left_out(make_session: MakeSession) -> None:
     session = make_session(seconds=120)
     assert len(Page(render(session)).of("img")) == 10
-    without = render(session, thumbnails=False)
+    without = render(session, Pictures(thumbnails=False))
     assert not Page(without).of("img")
     assert "data:image" not in SCRIPT.sub("", without)
 

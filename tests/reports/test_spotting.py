@@ -13,6 +13,7 @@ import pytest
 
 from affectfuse.containers import Interval, IntervalTrack, Track
 from affectfuse.errors import OutputError
+from affectfuse.reports.media import Pictures
 from affectfuse.reports.session import NO_CHECKPOINT, SessionResult, session_notes, warnings
 from affectfuse.reports.spotting import spotted_csv, spotted_table, write_spotted
 
@@ -76,7 +77,7 @@ def test_a_page_of_spotting_speaks_of_no_fused_estimate(
     assert "data:image/jpeg" in page
     summary = json.loads((tmp_path / "out" / "spotted.json").read_text())
     assert summary["intervals"]["micro_expression"]["count"] == 2
-    plain = write_spotted(result, tmp_path / "out", thumbnails=False).read_text()
+    plain = write_spotted(result, tmp_path / "out", Pictures(thumbnails=False)).read_text()
     assert "data:image/jpeg" not in plain
 
 

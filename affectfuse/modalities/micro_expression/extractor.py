@@ -107,7 +107,7 @@ class MicroExpressionExtractor(Extractor):
     def _micro(self, interval: Interval) -> Iterator[Reading]:
         clip = self._cutter.cut(self._faces, interval)
         apex = min(self._faces, key=lambda face: abs(face.time_s - interval.apex_s))
-        interval = replace(interval, thumbnail_jpeg=thumbnail_jpeg(apex))
+        interval = replace(interval, thumbnail_jpeg=thumbnail_jpeg(apex), place=apex.place)
         embedding = probabilities = None
         if self._recognise is not None and clip is not None:
             embedding, probabilities = self._recognise(clip)
