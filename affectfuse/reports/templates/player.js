@@ -16,14 +16,12 @@
         button.classList.toggle("on", at >= Number(begin) - 0.01 && at <= Number(end) + 0.01);
         requestAnimationFrame(mark);
       };
-      button.querySelector("img").hidden = true;
       button.append(film);
       mark();
       return film;
     };
     const stop = (button) => {
       button.querySelector("video")?.remove();
-      button.querySelector("img").hidden = false;
       button.classList.remove("slow", "true", "on");
     };
     const say = (button, next) => {
@@ -84,10 +82,11 @@
       if (video.preload === "none") video.load();
     });
 
-    let wanted = 0;
+    let wanted = 0, hidden = false;
     const play = async (seconds) => {
+      if (hidden) return;
+      fold(false);
       const turn = ++wanted;
-      if (player.classList.contains("folded")) return;
       try { await ready(); } catch { return; }
       if (turn !== wanted) return;
       const own = (seconds - offset) / rate;
@@ -119,7 +118,10 @@
         button.setAttribute("aria-pressed", String(slow));
         video.defaultPlaybackRate = video.playbackRate = slow ? SLOW : 1;
       },
-      fold: () => fold(!player.classList.contains("folded")),
+      fold: () => {
+        hidden = !player.classList.contains("folded");
+        fold(hidden);
+      },
     };
 
     document.addEventListener("moment", (event) => play(Number(event.detail)));
@@ -129,6 +131,7 @@
         : "The recording cannot be played: it is not where it was when this page was made, or this browser does not know its format.";
     });
     player.addEventListener("click", (event) => actions[event.target.dataset.do]?.(event.target));
+    fold(true);
     setTimeout(unpack);
   };
 
