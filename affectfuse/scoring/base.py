@@ -175,7 +175,8 @@ class SessionScore:
         contrasts: comparisons within the session.
         methods: a paragraph that says what was done, for a publication.
         references: the works that it cites.
-        absent: channels that it would score and the session lacks.
+        counted: channels that make up its total.
+        absent: channels that would, and that the session lacks.
     """
 
     protocol: str
@@ -185,6 +186,7 @@ class SessionScore:
     contrasts: tuple[Contrast, ...] = ()
     methods: str = ""
     references: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
 
 

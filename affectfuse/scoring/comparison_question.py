@@ -188,6 +188,7 @@ class ComparisonQuestion(QuestionProtocol):
             tuple(contrasts),
             self._methods(asked, list(present)),
             (*_REFERENCES, *REFERENCES),
+            tuple(present),
             tuple(name for name in self.weights if name not in present),
         )
 

@@ -133,6 +133,7 @@ class ConcealedInformation(QuestionProtocol):
             tuple(contrasts),
             self._methods(asked, used),
             (*_REFERENCES, *REFERENCES),
+            tuple(asked.channels[i].name for i in used),
             self._absent(asked, used),
         )
 

@@ -141,6 +141,7 @@ class OSS3(QuestionProtocol):
             tuple(contrasts),
             self._methods(asked),
             (*_REFERENCES, *REFERENCES),
+            tuple(name for name in self.weights if name not in self._absent(asked)),
             self._absent(asked),
         )
 
