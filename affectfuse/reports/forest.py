@@ -1,9 +1,10 @@
-"""The forest plot: contrasts with their intervals on one axis, as places in percent of its width."""
+"""The forest plot: contrasts with their intervals, as places in percent of an axis."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from affectfuse.reports.html import number
 from affectfuse.scoring.base import Contrast, SessionScore
 
-__all__ = ["forest", "is_total"]
+__all__ = ["forest", "forest_plot", "is_total"]
 
 _MARGIN = 3.0
 """Percent of the width on either side of what is drawn."""
@@ -45,7 +46,7 @@ def forest(score: SessionScore) -> list[dict[str, Any]]:
         ("totals", totals, {}, totals[0].unit if totals else ""),
     ):
         if drawn:
-            plots.append(_plot(kind, drawn, scale, axis, modalities))
+            plots.append(forest_plot(kind, drawn, axis, scale, modalities))
     return plots
 
 
@@ -56,13 +57,22 @@ def _spread(score: SessionScore, channel: str) -> float:
     return spread if spread > 0.0 else math.nan
 
 
-def _plot(
+def forest_plot(
     kind: str,
     contrasts: Sequence[Contrast],
-    scale: Mapping[str, float],
     unit: str,
-    modalities: Mapping[str, str],
+    scale: Mapping[str, float] = MappingProxyType({}),
+    modalities: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
+    """Return one plot: rows with places on its axis, which is in `unit`.
+
+    Args:
+        kind: 'channels' or 'totals'.
+        contrasts: one a row.
+        unit: of the axis.
+        scale: by channel, what its values are divided by; 1 where not said.
+        modalities: by channel, what it was measured by.
+    """
     scaled = [np.array([c.value, c.low, c.high]) / scale.get(c.channel, 1.0) for c in contrasts]
     first, last = _span(scaled)
 

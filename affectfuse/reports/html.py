@@ -46,7 +46,8 @@ def render_page(
 
     Args:
         template: name of the template, which extends `base.html.j2`.
-        scripts: names of those that draw its figures with Plotly, after `plots.js`.
+        scripts: names of those that draw its figures with Plotly, after `plots.js`; none where
+            nothing is drawn so.
         data: what they draw, as plain values.
         styles: names of style sheets beside `report.css`.
         media: whence clips and video may come, as the policy's `media-src`; '' for nowhere.
@@ -72,7 +73,7 @@ def render_page(
         "title": title,
         "unit": _unit,
     }
-    texts = [_plotly(), "".join(map(_asset, ["plots.js", *scripts]))]
+    texts = [_plotly(), "".join(map(_asset, ["plots.js", *scripts]))] if scripts else []
     return environment.get_template(template).render(
         policy=_policy(texts, media),
         style=Markup("".join(map(_asset, ["report.css", *styles]))),
@@ -94,7 +95,8 @@ def _plotly() -> str:
 
 def _policy(scripts: list[str], media: str) -> str:
     hashes = (hashlib.sha256(script.encode()).digest() for script in scripts)
-    allowed = " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes)
+    listed = [f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes]
+    allowed = " ".join(listed) or "'none'"
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; "
         + (f"media-src {media}; " if media else "")
