@@ -209,7 +209,8 @@ def test_a_session_is_passed_over_once(tmp_path: Path, no_pass: Callable[[], Non
     assert any("aligned by stated offset" in note for note in kept.notes)
     moved = tmp_path / "elsewhere"
     moved.mkdir()
-    assert scored(merged(moved), cache).provenance["extraction"]["from_cache"]
+    other = merged(moved).rename(moved / "other.yaml")
+    assert scored(other, cache).provenance["extraction"]["from_cache"]
     protocol = {"config": "baseline_shift", "permutations": 29, "window_s": 4}
     assert scored(merged(tmp_path, protocol=protocol), cache).score is not None
 
