@@ -21,10 +21,12 @@ class LogLinearPool(FusionHead):
     Each modality has a linear head on its embedding whose output is its evidence e_m(y), the log
     of p_m(y) / prior(y) up to a constant that does not depend on y. So the fused logits are
     log prior(y) + sum of w_m * q_m * e_m(y), and w_m = 1 is the naive Bayes rule: conditionally
-    independent modalities. w_m >= 0 is learned (softplus), q_m is the sample's quality. The weights
-    are not renormalised when a modality is absent, so the estimate falls back towards the prior,
-    and is the prior when nothing is present. For labels the same holds of log odds; a scale's value
-    is its mean plus a weighted sum of what each modality says of its deviation.
+    independent modalities. w_m >= 0 is learned with the heads (softplus); where folds inside the
+    training subjects tell what modalities are worth with people that the heads have not seen, that
+    takes its place, see `set_weights`. q_m is the sample's quality. The weights are not
+    renormalised when a modality is absent, so the estimate falls back towards the prior, and is the
+    prior when nothing is present. For labels the same holds of log odds; a scale's value is its
+    mean plus a weighted sum of what each modality says of its deviation.
 
     Reference: Genest and Zidek (1986), "Combining probability distributions: a critique and an
     annotated bibliography", doi:10.1214/ss/1177013825. Deviation: pooled relative to the prior
@@ -49,6 +51,12 @@ class LogLinearPool(FusionHead):
         self.raw_weights = nn.ParameterDict(
             {name: nn.Parameter(torch.tensor(before_softplus)) for name in self.heads}
         )
+
+    @torch.no_grad()
+    def set_weights(self, weights: Mapping[str, float]) -> None:
+        """Take other weights, by modality, 0 or more, such as were fitted on held-out subjects."""
+        for name, weight in weights.items():
+            self.raw_weights[name].fill_(math.log(math.expm1(weight)) if weight else -math.inf)
 
     def forward(
         self,

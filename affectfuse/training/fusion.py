@@ -20,6 +20,7 @@ from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.evaluation.target_metrics import target_metrics
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.calibration import Calibration
+from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.modalities.base import Modality
@@ -29,6 +30,7 @@ from affectfuse.training.evaluation import metrics_table, predict
 from affectfuse.training.fitting import EpochLog, fit
 from affectfuse.training.learning_rate import LOWEST_RATE, find_learning_rate
 from affectfuse.training.module import AffectModule, TrainingSettings
+from affectfuse.training.pooling import fit_pool_weights
 from affectfuse.training.pretrained import PretrainedEncoders
 from affectfuse.training.samples import SampleTable
 from affectfuse.training.targets import output_statistics
@@ -121,13 +123,18 @@ def fit_fusion(
     if plan.encoders:
         plan.encoders.check_unseen(split)
     run = _Run(table, plan, seed, progress, state, logs)
-    held_out, said, max_epochs = sides["validation"], None, settings.max_epochs
+    held_out, inner, max_epochs = sides["validation"], None, settings.max_epochs
     if settings.inner_folds:
-        held_out, said, max_epochs = _inner_folds(run, split)
+        inner, max_epochs = _inner_folds(run, split)
+        held_out = inner.rows
         split = Split(tuple(sorted({*split.train, *split.validation})), (), split.test)
     model, log, learning_rate = run.train(split, max_epochs, "fused model")
-    if said is None:
+    if inner is None:
         said = predict(model, held_out)
+    elif isinstance(model.head, LogLinearPool):
+        said = _pooled(model, model.head, inner, outputs)
+    else:
+        said = inner.said
     calibration = fit_calibration(
         said, held_out.labels, held_out.present, outputs, model.prior_logits, settings.coverage
     )
@@ -229,11 +236,23 @@ def _freeze(model: FusionModel, plan: FusionPlan) -> None:
         encoder.eval().requires_grad_(False)
 
 
-def _inner_folds(run: _Run, split: Split) -> tuple[SampleTable, FusionOutput, int]:
-    """Return the training rows, what models that did not see their subject say, and the epochs."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Inner:
+    """What models say of subjects that they have not seen.
+
+    `priors` (row, output): of the model that spoke.
+    """
+
+    rows: SampleTable
+    said: FusionOutput
+    priors: torch.Tensor
+
+
+def _inner_folds(run: _Run, split: Split) -> tuple[_Inner, int]:
+    """Return what is said of all training subjects, each time by a model of others; the epochs."""
     table, settings = run.table, run.plan.settings
     subjects = (*split.train, *split.validation)
-    rows, parts, best = [], [], []
+    rows, parts, priors, best = [], [], [], []
     folds = grouped_k_fold(subjects, settings.inner_folds, 0.0, run.seed)
     for number, inner in enumerate(folds, start=1):
         fold = Split(inner.train, inner.test, ())
@@ -241,6 +260,7 @@ def _inner_folds(run: _Run, split: Split) -> tuple[SampleTable, FusionOutput, in
         best.append(1 + int(np.argmin([row["val_loss"] for row in log.rows])))
         rows.append(np.flatnonzero(np.isin(table.subjects, inner.test)))
         parts.append(predict(model, table.take(rows[-1])))
+        priors.append(model.prior_logits.expand_as(parts[-1].logits))
     joined = FusionOutput(
         torch.cat([part.logits for part in parts]),
         {
@@ -249,7 +269,28 @@ def _inner_folds(run: _Run, split: Split) -> tuple[SampleTable, FusionOutput, in
         },
         {name: torch.cat([part.weights[name] for part in parts]) for name in parts[0].weights},
     )
-    return table.take(np.concatenate(rows)), joined, max(1, round(float(np.median(best))))
+    found = _Inner(table.take(np.concatenate(rows)), joined, torch.cat(priors))
+    return found, max(1, round(float(np.median(best))))
+
+
+def _pooled(
+    model: FusionModel, head: LogLinearPool, inner: _Inner, outputs: Outputs
+) -> FusionOutput:
+    """Weigh the pool by the inner folds' evidence; return what it would so have said there."""
+    rows, prior = inner.rows, model.prior_logits
+    alone = {name: own - inner.priors for name, own in inner.said.modality_logits.items()}
+    trust = {
+        name: torch.from_numpy(np.where(rows.present[name], rows.quality[name], 0.0)).clamp(0, 1)
+        for name in alone
+    }
+    evidence = {name: trust[name].unsqueeze(-1) * own for name, own in alone.items()}
+    weights = fit_pool_weights(evidence, rows.labels, outputs, prior, model.output_scale)
+    head.set_weights(weights)
+    return FusionOutput(
+        prior + sum(weights[name] * own for name, own in evidence.items()),
+        {name: prior + own for name, own in alone.items()},
+        {name: weights[name] * trust[name] for name in alone},
+    )
 
 
 def _best_single(said: FusionOutput, held_out: SampleTable, outputs: Outputs) -> str:

@@ -6,7 +6,6 @@ import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, subset_name
 from affectfuse.fusion.calibration import prediction_set
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
+from affectfuse.training.calibration import fit_calibration
 from affectfuse.training.callbacks import EpochLog
 from affectfuse.training.data import SampleData
 from affectfuse.training.evaluation import estimates, predict
@@ -28,14 +28,12 @@ from affectfuse.training.folds import Examples, Learner
 from affectfuse.training.fusion import Fitted, FusionPlan, fit_fusion
 from affectfuse.training.learning_rate import find_learning_rate
 from affectfuse.training.module import AffectModule
+from affectfuse.training.pooling import fit_pool_weights, subsets
 from affectfuse.training.pretrained import PretrainedEncoders
 from affectfuse.training.samples import SampleTable
 from affectfuse.training.targets import loss
 
 __all__ = ["FusionLearner"]
-
-_MOST_SUBSETS_OF = 6
-"""With more modalities only the single ones and those without one are shown, not all 2^M - 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +104,7 @@ class FusionLearner(Learner):
             f"estimate.{BEST_SINGLE}": found[best],
             "chosen": np.full(len(test), names.index(best)),
         }
-        for shown in _subsets(names):
+        for shown in subsets(names)[:-1]:  # all of them together is the fused estimate
             present = {n: test.present[n] & (n in shown) for n in names}
             said[f"subset.{subset_name(shown)}"] = calibrated(present)[FUSED]
         for target in outputs.targets:
@@ -119,14 +117,6 @@ class FusionLearner(Learner):
                     width = calibration.thresholds.get(name, np.nan)
                     said[f"half_width.{name}"] = np.full(len(test), width)
         return said
-
-
-def _subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return every subset but the full and the empty one; of many modalities fewer."""
-    sizes = range(1, len(names))
-    if len(names) > _MOST_SUBSETS_OF:
-        sizes = sorted({1, len(names) - 1})  # type: ignore[assignment]
-    return [subset for size in sizes for subset in combinations(names, size)]
 
 
 def _content(table: SampleTable) -> str:
@@ -150,7 +140,7 @@ def _code(plan: FusionPlan) -> str:
     model = _untrained(plan)
     code: list[Any] = [
         FusionLearner, AffectModule, SampleData, EpochLog, find_learning_rate, fit, fit_fusion,
-        loss, PretrainedEncoders,
+        fit_calibration, fit_pool_weights, loss, PretrainedEncoders,
     ]  # fmt: skip
     files = {inspect.getfile(part) for part in [*code, *map(type, model.modules())]}
     own = {name for name in files if "torch/nn" not in name.replace("\\", "/")}

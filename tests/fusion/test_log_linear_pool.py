@@ -165,3 +165,18 @@ def test_initial_weight(weight: float) -> None:
     assert weights["face"].tolist() == pytest.approx([weight] * BATCH)
     with pytest.raises(ValueError, match=r"initial_weight is 0\.0; it must be above 0"):
         LogLinearPool(WIDTHS, PRIOR_LOGITS, initial_weight=0.0)
+
+
+def test_weights_can_be_set_and_none_is_none() -> None:
+    head = trained_head()
+    given = {"pulse": 0.0, "face": 0.4, "voice": 1.7}
+    head.set_weights(given)
+    embeddings, present, quality = inputs()
+    output = head(embeddings, present, quality)
+    for name, weight in given.items():
+        torch.testing.assert_close(output.weights[name], weight * quality[name])
+    without = head(embeddings, {**present, "pulse": torch.zeros(BATCH).bool()}, quality).logits
+    assert torch.equal(output.logits, without)
+    again = LogLinearPool(WIDTHS, PRIOR_LOGITS)
+    again.load_state_dict(head.state_dict())
+    assert torch.equal(again(embeddings, present, quality).logits, output.logits)
