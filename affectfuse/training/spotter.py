@@ -41,6 +41,7 @@ RECIPE = "micro_expression_spotter"
 _KEYS = ("dataset", "modalities", "seed", "split", "spotter_training", "workers", "cache")
 _FACES = 4  # others that each validation recording is shown on
 _LEAST = 0.02  # confidence from which peaks are looked at while calibrating
+_MOST_CONFIDENT = 0.96  # the highest threshold that is looked at
 
 Recorded = tuple[Sequence[FacialMotion], tuple[Interval, ...]]
 """The facial motion of a recording, and its expressions labelled with their kind."""
@@ -98,7 +99,10 @@ def train_spotter(
     )
     seen = sides["validation"] or sides["train"]
     spotter = calibrate(
-        plain, [*seen, *_on_other_faces(seen, recipe.seed)], settings.most_false_alarms_per_min
+        plain,
+        [*seen, *_on_other_faces(seen, recipe.seed)],
+        settings.most_false_alarms_per_min,
+        settings.least_confidence,
     )
     metrics = measure_spotter(LearnedSpotter(spotter), sides["test"])
     facts = {
@@ -120,9 +124,15 @@ def spot_motion(spotter: Spotter, motions: Sequence[FacialMotion]) -> list[Inter
 
 
 def calibrate(
-    spotter: SpotterWeights, recorded: Sequence[Recorded], most_false_alarms_per_min: float
+    spotter: SpotterWeights,
+    recorded: Sequence[Recorded],
+    most_false_alarms_per_min: float,
+    least_confidence: float,
 ) -> SpotterWeights:
     """Return the spotter with calibrated confidence, and the thresholds of the highest F1.
+
+    Only thresholds from `least_confidence` on are looked at, and of these those that keep to
+    `most_false_alarms_per_min`; where none does, the highest is taken.
 
     A logistic regression, per kind, takes the network's logit at a peak to the probability that
     the peak is a true positive (Platt 1999, "Probabilistic outputs for support vector machines"),
@@ -152,7 +162,7 @@ def calibrate(
         slope, bias = minimize(loss, (1.0, 0.0), method="Nelder-Mead").x
         calibration[kind] = (float(max(slope, 0.05)), float(bias))
         threshold[kind] = _best_threshold(
-            calibration[kind], x, y, there, most_false_alarms_per_min * minutes
+            calibration[kind], x, y, there, most_false_alarms_per_min * minutes, least_confidence
         )
     return replace(spotter, calibration=calibration, threshold=threshold)
 
@@ -172,9 +182,10 @@ def _best_threshold(
     hits: Array,
     there: int,
     most_false_alarms: float,
+    least_confidence: float,
 ) -> float:
     confidence = 1.0 / (1.0 + np.exp(-(calibration[0] * logits + calibration[1])))
-    candidates = np.arange(0.2, 0.96, 0.02)
+    candidates = np.linspace(least_confidence, max(least_confidence, _MOST_CONFIDENT), 39)
     f1 = []
     for threshold in candidates:
         right = hits[confidence >= threshold]

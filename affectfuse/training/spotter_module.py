@@ -34,6 +34,8 @@ class SpotterSettings:
         times_loss: weight of the losses of the times beside that of the kinds.
         most_false_alarms_per_min: on the validation subjects and as other faces show their motion,
             of either kind; of the thresholds that hold it, the one with the highest F1 is taken.
+        least_confidence: no threshold is lower. Faces that are quite unlike those of the data set
+            raise more false alarms than its validation subjects can show.
         width: of the network's convolutions.
         dilations: of its blocks, in steps.
         accelerator: Lightning's: 'cpu', 'gpu' or 'auto'.
@@ -48,6 +50,7 @@ class SpotterSettings:
     weight_decay: float
     times_loss: float
     most_false_alarms_per_min: float
+    least_confidence: float
     width: int
     dilations: list[int]
     accelerator: str
@@ -57,6 +60,11 @@ class SpotterSettings:
         for name, least in {"steps": 20, "batch_size": 1, "width": 1}.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}.")
+        if not 0.0 < self.least_confidence < 1.0:
+            raise ValueError(
+                f"least_confidence is {self.least_confidence}; a probability must lie between 0 "
+                "and 1."
+            )
         if not self.window_s >= 4.0:
             raise ValueError(f"window_s is {self.window_s}; a window must hold at least 4 s.")
 

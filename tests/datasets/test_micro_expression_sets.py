@@ -15,8 +15,8 @@ from affectfuse.datasets.synthetic import Synthetic, SyntheticConditions
 from affectfuse.datasets.synthetic.script import SessionScript
 
 FROZEN = {
-    "micro_expression_sessions": "adf4383cd101e374",
-    "micro_expression_free": "55de9ed63c1dcbc7",
+    "micro_expression_sessions": "dc9e637a7eee2d7a",
+    "micro_expression_free": "d780a8c589c08adc",
     "micro_expression_frame_rates": "cedd5a9a80e7c1e0",
 }
 TUNING = (

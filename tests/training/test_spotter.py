@@ -201,11 +201,19 @@ def test_calibration_keeps_false_alarms_down() -> None:
     """With no truth every peak is a false alarm: the confidence must say so."""
     shipped = load_spotter()
     streams = [recorded(seed)[0] for seed in range(3)]
-    pessimist = calibrate(shipped, [(stream, ()) for stream in streams], 0.0)
+    pessimist = calibrate(shipped, [(stream, ()) for stream in streams], 0.0, 0.2)
     found = [
         i for stream in streams for i in spot_motion(spotter.LearnedSpotter(pessimist), stream)
     ]
     assert len(found) == 0
+
+
+@pytest.mark.parametrize("least", [0.2, 0.7, 0.98])
+def test_no_threshold_is_lower_than_it_may_be(least: float) -> None:
+    calibrated = calibrate(load_spotter(), [recorded(0)], 60.0, least)
+    assert all(least <= value < 1.0 for value in calibrated.threshold.values())
+    if least == 0.2:  # all that is there is found, so that nothing asks for a high one
+        assert min(calibrated.threshold.values()) < 0.7
 
 
 def test_measures_of_the_shipped_one_on_plain_motion() -> None:
@@ -219,6 +227,10 @@ def test_what_cannot_be_trained_is_refused(recipe: DictConfig, tmp_path: Path, m
     with pytest.raises(ConfigError, match="a window must hold at least 4 s"):
         train_spotter(recipe, tmp_path)
     recipe.spotter_training.window_s = 8.0
+    recipe.spotter_training.least_confidence = 1.0
+    with pytest.raises(ConfigError, match="a probability must lie between 0 and 1"):
+        train_spotter(recipe, tmp_path)
+    recipe.spotter_training.least_confidence = 0.8
     monkeypatch.setattr(spotter, "read_motions", lambda *_: ({}, {"k0": "no face in it"}))
     with pytest.raises(DatasetError, match="gives no facial motion"):
         train_spotter(recipe, tmp_path)
