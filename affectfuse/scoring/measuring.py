@@ -72,6 +72,8 @@ class MeasuringProtocol(ScoringProtocol):
         exclude: names of tracks that are waveforms, whose mean says nothing.
         lags_s: by track, seconds by which a reading comes after the middle of what it was read
             from: a track that looks back answers late.
+        heart_rate_smoothing_s: length of the moving means of which the heart rate's extremes are;
+            0: of the rate itself.
         channels: names of those that are scored; None for all.
         permutations: arrangements that a test is against, beside the observed one.
         least_permutations: with fewer that differ there is no p.
@@ -92,6 +94,7 @@ class MeasuringProtocol(ScoringProtocol):
     lags_s: Mapping[str, float] = field(
         default_factory=lambda: {"heart_rate_bpm": 5.0, "pulse_amplitude_percent": 6.3}
     )
+    heart_rate_smoothing_s: float = 3.0
     channels: Sequence[str] | None = None
     permutations: int = 999
     least_permutations: int = 20
@@ -108,6 +111,10 @@ class MeasuringProtocol(ScoringProtocol):
         for name, least in (("permutations", 19), ("least_permutations", 2)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        if not self.heart_rate_smoothing_s >= 0:
+            raise ValueError(
+                f"heart_rate_smoothing_s is {self.heart_rate_smoothing_s}; it must be at least 0"
+            )
         if not 0 < self.confidence < 1:
             raise ValueError(f"confidence is {self.confidence}; it must lie between 0 and 1")
 
@@ -127,7 +134,15 @@ class MeasuringProtocol(ScoringProtocol):
     ) -> Measurements:
         """Return the reactions that are scored."""
         windows = self._windows
-        sources = Sources(tracks, estimates, windows, self.watched_by, self.exclude, self.lags_s)
+        sources = Sources(
+            tracks,
+            estimates,
+            windows,
+            self.watched_by,
+            self.exclude,
+            self.lags_s,
+            self.heart_rate_smoothing_s,
+        )
         questions = tuple(sorted(events, key=lambda question: question.onset_s))
         channels = tuple(c for c in channels_of(sources, self.channels) if self.uses(c))
         found = tuple(reactions(sources, questions, channels, self.channels or ()))

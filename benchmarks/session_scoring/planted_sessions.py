@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 import time
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def measured(seed: int, folder: Path) -> Measured:
 
 def _read(seed: int, script: SessionScript, folder: Path) -> dict[str, dict[str, list[float]]]:
     place = folder / f"session_{seed}"
-    place.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(place, ignore_errors=True)  # of a run that was interrupted
+    place.mkdir(parents=True)
     begin_s = time.perf_counter()
     render(script, place / "video.mp4")
     rendered_s = time.perf_counter()

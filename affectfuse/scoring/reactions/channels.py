@@ -98,6 +98,8 @@ class Sources:
             when they always could.
         exclude: tracks whose mean says nothing.
         lags_s: by track, how long after the middle of what it was read from a reading comes.
+        heart_rate_smoothing_s: of the moving means of which the heart rate's extremes are; 0: of
+            the rate itself.
     """
 
     tracks: Mapping[str, Track | IntervalTrack]
@@ -106,6 +108,7 @@ class Sources:
     watched_by: str | None
     exclude: Sequence[str]
     lags_s: Mapping[str, float] = field(default_factory=dict)
+    heart_rate_smoothing_s: float = 3.0
     _made: dict[str, Series | Counts] = field(default_factory=dict, init=False, repr=False)
 
     def series(self, name: str) -> Series | None:

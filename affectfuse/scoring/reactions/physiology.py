@@ -9,7 +9,7 @@ import numpy as np
 
 from affectfuse.containers import Array, Track
 from affectfuse.scoring.reactions.channels import MODALITIES, Channel, Measured, Sources
-from affectfuse.scoring.reactions.series import Series, largest_rise
+from affectfuse.scoring.reactions.series import Series, highest, largest_rise
 from affectfuse.scoring.reactions.windows import Moments, Windows
 
 __all__ = ["CARDIO", "ELECTRODERMAL", "RESPIRATION", "physiology"]
@@ -19,7 +19,7 @@ RESPIRATION = ("respiration", "resp")
 CARDIO = ("cardio", "blood_pressure_mmhg")
 """Names that the track of a raw signal may have; the first that is there is read."""
 
-_HEART_RATE_SMOOTHING_S = 3.0
+_FINEST_S = 0.1
 _CARDIO_SMOOTHING_S = 3.0
 _POSSIBLE_MS = (250.0, 2500.0)
 _GOOD_BEAT = 0.5
@@ -31,9 +31,9 @@ def physiology(sources: Sources) -> Iterator[Channel]:
     """Yield the channels that the session's tracks allow.
 
     `heart_rate_deceleration` and `heart_rate_acceleration`: the mean before the onset less the
-    lowest, and the highest less that mean, of the moving means over 3 s in the window; from the
-    intervals between beats where there are, else from the heart rate. `pulse_amplitude`: mean of
-    the 5 s from 5 s after the onset over the mean of the 3 s before it.
+    lowest, and the highest less that mean, of the moving means over `heart_rate_smoothing_s` in
+    the window; from the intervals between beats where there are, else from the heart rate.
+    `pulse_amplitude`: mean of the 5 s from 5 s after the onset over the mean of the 3 s before it.
     `respiration_line_length`: path of the respiration's waveform over the whole window.
     `electrodermal_rise` and `cardio_rise`: the largest rise from a begin that is neither too
     early nor too late to a peak within the window; of cardio in its moving means over 3 s, which
@@ -43,7 +43,8 @@ def physiology(sources: Sources) -> Iterator[Channel]:
     rate = _heart_rate(sources)
     if rate is not None:
         for name, sign in (("deceleration", -1), ("acceleration", 1)):
-            yield _heart_rate_extreme(f"heart_rate_{name}", sign, rate, windows)
+            smoothing_s = sources.heart_rate_smoothing_s
+            yield _heart_rate_extreme(f"heart_rate_{name}", sign, rate, smoothing_s, windows)
     amplitude = sources.series("pulse_amplitude_percent")
     if amplitude is not None:
         yield _pulse_amplitude(amplitude)
@@ -75,18 +76,20 @@ def _heart_rate(sources: Sources) -> Series | None:
     return sources.series("heart_rate_bpm")
 
 
-def _heart_rate_extreme(name: str, sign: int, rate: Series, windows: Windows) -> Channel:
-    half_s = _HEART_RATE_SMOOTHING_S / 2
-    centres_s = np.arange(windows.delay_s + half_s, windows.window_s - half_s + 1e-9, 0.5)
-    smooth = rate.smoothed(_HEART_RATE_SMOOTHING_S)
+def _heart_rate_extreme(
+    name: str, sign: int, rate: Series, smoothing_s: float, windows: Windows
+) -> Channel:
+    half_s = smoothing_s / 2
+    step_s = smoothing_s / 6 if smoothing_s > 0 else min(rate.step_s or _FINEST_S, _FINEST_S)
+    centres_s = np.arange(windows.delay_s + half_s, windows.window_s - half_s + 1e-9, step_s)
+    smooth = rate.smoothed(smoothing_s) if smoothing_s > 0 else rate
 
     def measure(moments: Moments) -> Measured:
         onsets_s = moments.onsets_s
         before, before_share = rate.mean(onsets_s - windows.baseline_s, onsets_s)
         _, share = rate.mean(onsets_s + windows.delay_s, onsets_s + windows.window_s)
-        away = sign * (smooth.at(onsets_s[:, None] + centres_s) - before[:, None])
-        furthest = np.where(np.isfinite(away), away, -np.inf).max(axis=1, initial=-np.inf)
-        return Measured(np.where(np.isfinite(furthest), furthest, np.nan), before_share, share)
+        furthest = highest(smooth, moments, centres_s, sign)
+        return Measured(sign * (furthest - before), before_share, share)
 
     length_s = windows.window_s - windows.delay_s
     return Channel(name, "heart_rate", "bpm", 1, False, windows.baseline_s, length_s, measure)

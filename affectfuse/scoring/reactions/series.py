@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from affectfuse.containers import Array, IntervalTrack, Track
 from affectfuse.scoring.reactions.windows import Moments
 
-__all__ = ["Counts", "Series", "largest_rise"]
+__all__ = ["Counts", "Series", "highest", "largest_rise"]
 
 _MAX_STRETCH = 1.5
 _FINEST_S = 0.1
+_FINEST_RISE_S = 0.02
 _MOMENTS_AT_ONCE = 4096
 
 
@@ -141,13 +144,29 @@ def largest_rise(series: Series, moments: Moments, delay_s: float, window_s: flo
     It begins from `delay_s` after the moment to the latest time a response may; 0 where the
     series only falls.
     """
-    step_s = max(series.step_s, _FINEST_S)
+    step_s = max(series.step_s, _FINEST_RISE_S)
     grid_s = np.arange(delay_s, window_s + step_s / 2, step_s)
-    rises = [
-        _rises(series, moments.part(first, first + _MOMENTS_AT_ONCE), grid_s)
+    return _piecewise(moments, lambda part: _rises(series, part, grid_s))
+
+
+def highest(series: Series, moments: Moments, grid_s: Array, sign: int) -> Array:
+    """Return sign * the highest of sign * the series (moment,), at so many s after each."""
+
+    def of(part: Moments) -> Array:
+        values = sign * series.at(part.onsets_s[:, None] + grid_s)
+        most = np.where(np.isfinite(values), values, -np.inf).max(axis=1, initial=-np.inf)
+        return np.asarray(np.where(np.isfinite(most), sign * most, np.nan))
+
+    return _piecewise(moments, of)
+
+
+def _piecewise(moments: Moments, of: Callable[[Moments], Array]) -> Array:
+    """Compute `of` for some moments at a time: there may be many, each with a window of samples."""
+    parts = [
+        of(moments.part(first, first + _MOMENTS_AT_ONCE))
         for first in range(0, len(moments), _MOMENTS_AT_ONCE)
     ]
-    return np.concatenate(rises) if rises else np.zeros(0)
+    return np.concatenate(parts) if parts else np.zeros(0)
 
 
 def _rises(series: Series, moments: Moments, grid_s: Array) -> Array:
