@@ -23,7 +23,7 @@ def _totals(score: SessionScore) -> list[dict[str, Any]]:
         return []
     named = [("Grand total", "grand_total", summary["grand_total"])]
     named += [
-        (f"Subtotal of ‘{name.removeprefix('subtotal.')}’", "subtotal", value)
+        (f"Subtotal: {name.removeprefix('subtotal.')}", "subtotal", value)
         for name, value in summary.items()
         if name.startswith("subtotal.")
     ]
@@ -108,8 +108,8 @@ _PREDICTED = {
     "deceptive": "posterior, by these norms",
 }
 _LIKELY = {
-    "p_truthful": "share of the norms’ truthful group with a score at least as far to the relevant",
-    "p_deceptive": "share of their deceptive group with one at most as far",
+    "p_truthful": "share of their truthful group with a score at least as low",
+    "p_deceptive": "share of their deceptive group with one at least as high",
     "likelihood_ratio.deceptive_to_truthful": "likelihood ratio, deceptive to truthful",
 }
 

@@ -35,6 +35,7 @@ def render_page(
     scripts: Sequence[str],
     data: Any,
     *,
+    plotly: bool = True,
     styles: Sequence[str] = (),
     media: str = "",
     **context: Any,
@@ -46,9 +47,9 @@ def render_page(
 
     Args:
         template: name of the template, which extends `base.html.j2`.
-        scripts: names of those that draw its figures with Plotly, after `plots.js`; none where
-            nothing is drawn so.
+        scripts: names of those that draw its figures; none where nothing is drawn so.
         data: what they draw, as plain values.
+        plotly: whether they draw with Plotly, which comes before them, with `plots.js`.
         styles: names of style sheets beside `report.css`.
         media: whence clips and video may come, as the policy's `media-src`; '' for nowhere.
         context: what the template shows.
@@ -63,6 +64,7 @@ def render_page(
     environment.filters |= {
         "heading": _heading,
         "b64encode": lambda content: base64.b64encode(content).decode(),
+        "alike": _alike,
         "clock": clock,
         "contrast_title": _contrast_title,
         "figure": figure,
@@ -73,7 +75,9 @@ def render_page(
         "title": title,
         "unit": _unit,
     }
-    texts = [_plotly(), "".join(map(_asset, ["plots.js", *scripts]))] if scripts else []
+    texts = ["".join(map(_asset, ["plots.js", *scripts] if plotly else scripts))] if scripts else []
+    if scripts and plotly:
+        texts.insert(0, _plotly())
     return environment.get_template(template).render(
         policy=_policy(texts, media),
         style=Markup("".join(map(_asset, ["report.css", *styles]))),
@@ -153,6 +157,13 @@ def figure(value: float | None) -> str:
     if value == round(value):
         return number(value, 0)
     return number(value, min(max(2 - math.floor(math.log10(abs(value))), 0), 4))
+
+
+def _alike(values: Sequence[float]) -> list[str]:
+    """Return numbers with so many decimals that the largest has three digits that count."""
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0) or 1.0
+    digits = min(max(2 - math.floor(math.log10(largest)), 0), 4)
+    return [number(value, digits) for value in values]
 
 
 def percent(value: float | None) -> str:

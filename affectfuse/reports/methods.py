@@ -1,4 +1,4 @@
-"""The paragraph that a run writes about itself, for a publication, with its references."""
+"""The methods that a run writes about itself, for a publication, with its references."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from affectfuse.containers import Track
-from affectfuse.reports.html import clock
 from affectfuse.reports.panels import title
 from affectfuse.reports.session import SessionResult, public
 
 __all__ = ["methods"]
 
 _UNITS = {"_s": "s", "_ms": "ms", "_hz": "Hz", "_bpm": "bpm", "_us": "µS", "_px": "pixels"}
+
+_CHOICES = ("method", "flow", "spotter", "source")
+"""Settings without a unit that are worth a word; all are in the provenance."""
 
 _LANDMARKS = {
     "solutions": "MediaPipe's face mesh (Solutions)",
@@ -56,10 +58,10 @@ _WORKS: Mapping[str, str] = {
 
 
 def methods(result: SessionResult) -> dict[str, Any]:
-    """Return the paragraph and its references, from what the run knows of itself."""
+    """Return the paragraphs and their references, from what the run knows of itself."""
     told: Mapping[str, Any] = public(result.provenance)
     modalities = (told.get("configuration") or {}).get("modalities") or {}
-    sentences = [
+    data = [
         _software(told, result),
         *_recordings(told.get("recording") or {}),
         *([_measured(modalities)] if modalities else []),
@@ -67,9 +69,8 @@ def methods(result: SessionResult) -> dict[str, Any]:
         *_sampling(result),
         *_checkpoint(told.get("checkpoint") or {}),
     ]
-    if result.score:
-        sentences.append(result.score.methods)
-    sentences.append(
+    scored = [result.score.methods] if result.score else []
+    scored.append(
         "Values that could not be measured were left out, never replaced. Everything is a relative "
         "contrast within one person and session; it is not validated for individuals."
     )
@@ -78,7 +79,7 @@ def methods(result: SessionResult) -> dict[str, Any]:
     used += [_WORKS[value] for value in settings if value in _WORKS]
     used += result.score.references if result.score else ()
     return {
-        "paragraph": " ".join(sentence for sentence in sentences if sentence),
+        "paragraphs": [" ".join(filter(None, said)) for said in (data, scored)],
         "references": list(dict.fromkeys(used)),
     }
 
@@ -90,8 +91,9 @@ def _software(told: Mapping[str, Any], result: SessionResult) -> str:
     how = {"offline causal": "each moment from its past alone", "replay": "at its own pace"}
     pace = how.get(result.mode, "live")
     events = f" with {len(result.events)} marked events" if result.events else ""
+    minutes, seconds = divmod(round(result.duration_s), 60)
     return (
-        f"A session of {clock(result.duration_s)} (minutes and seconds){events} was analysed with "
+        f"A session of {minutes:.0f} min {seconds:.0f} s{events} was analysed with "
         f"affectfuse{version}{python}, {pace}."
     )
 
@@ -110,7 +112,8 @@ def _part(name: str, part: Mapping[str, Any]) -> str:
     if not facts and not clocked:
         return ""
     told = f" ({', '.join(facts)})" if facts else ""
-    return f"The recording{f' ‘{name}’' if name else ''}{told} {clocked or 'was read'}."
+    called = f"The recording '{name}'" if name else "The recording"
+    return f"{called}{told} {clocked or 'was read'}."
 
 
 def _clocked(alignment: Mapping[str, Any]) -> str:
@@ -142,6 +145,8 @@ def _setting(key: str, value: Any) -> str:
     ending = next((e for e in sorted(_UNITS, key=len, reverse=True) if key.endswith(e)), "")
     words = key.removesuffix(ending).replace("_", " ")
     if isinstance(value, str):
+        if key not in _CHOICES:
+            return ""
         return f"{words} {value.replace('_', ' ')}"
     if not ending:
         return ""
@@ -170,9 +175,9 @@ def _rate(track: Track) -> str:
     if not len(steps) or not np.median(steps) > 0:
         return ""
     step = float(np.median(steps))
-    if np.abs(steps - step).max() > 0.5 * step:
+    if np.quantile(np.abs(steps - step), 0.95) > 0.05 * step:
         return "at irregular times"
-    return f"at {1 / step:g} Hz" if step < 0.999 else f"every {step:.3g} s"
+    return f"at {1 / step:.3g} Hz" if step < 0.999 else f"every {step:.3g} s"
 
 
 def _checkpoint(checkpoint: Mapping[str, Any]) -> list[str]:
@@ -182,6 +187,6 @@ def _checkpoint(checkpoint: Mapping[str, Any]) -> list[str]:
     name = checkpoint.get("source", "a checkpoint")
     seen = trained.get("provenance") or trained.get("dataset")
     return [
-        f"Fused estimates are those of the checkpoint ‘{name}’"
+        f"Fused estimates are those of the checkpoint '{name}'"
         + (f", trained on: {seen}." if seen else ".")
     ]

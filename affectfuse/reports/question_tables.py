@@ -17,8 +17,11 @@ __all__ = ["ABSENT", "channels_by_modality", "question_tables"]
 ABSENT = "absent"
 """Modality, on the page, of channels that the session lacks."""
 
+COUNTED = "counted"
+"""What the table of the channels that make up the total is called on the page."""
+
 _SIDE_BY_SIDE = 8
-"""Channels in one table; with more there is one a modality."""
+"""Channels in one table; of more, those of the total come first, the others by modality."""
 
 _SCORES: Mapping[str, tuple[str, int]] = {
     "comparison_question": ("score", 0),
@@ -43,68 +46,125 @@ def question_tables(score: SessionScore, result: SessionResult) -> dict[str, Any
     """Return the tables, and the notes and flags that their cells refer to.
 
     Notes (why a value is not known) are numbered and flags (what disturbed it) lettered in the
-    order in which they first come, over all tables. Questions have the numbers of the timeline.
+    order in which they first come, over all tables. What disturbed every channel of a question is
+    flagged at the question, once. Questions have the numbers of the timeline.
     """
-    channels = channels_by_modality(score)
-    cells = {(r.question, r.onset_s, r.presentation, r.channel): r for r in score.rows}
-    notes: dict[str, int] = {}
-    flags: dict[str, str] = {}
-    together = sum(map(len, channels.values())) <= _SIDE_BY_SIDE
-    parts = {"": [n for names in channels.values() for n in names]} if together else channels
+    sheet = _Sheet(score)
     asked = _in_groups(list(enumerate(result.events, start=1)))
-    what, digits = _SCORES.get(score.protocol, ("score", 2))
-    tables = []
-    for modality, names in parts.items():
-        columns = [_column(name, [r for r in score.rows if r.channel == name]) for name in names]
-        groups = [
-            {
-                "heading": heading,
-                "questions": [
-                    {
-                        "number": place,
-                        "event": event,
-                        "kind": event.kind.replace("_", " "),
-                        "cells": [
-                            _cell(
-                                cells.get((event.label, event.onset_s, event.presentation, name)),
-                                name,
-                                column["shown"],
-                                digits,
-                                (notes, flags),
-                            )
-                            for name, column in zip(names, columns, strict=True)
-                        ],
-                    }
-                    for place, event in members
-                ],
-            }
+    parts = _parts(score)
+    tables = [sheet.table(title, names, asked) for title, names in parts.items()]
+    return {
+        "tables": [table | {"open": index == 0} for index, table in enumerate(tables)],
+        "score_is": sheet.score_is,
+    }
+
+
+def _parts(score: SessionScore) -> dict[str, list[str]]:
+    """Return which channels stand in one table: all, or those of the total and the others."""
+    channels = channels_by_modality(score)
+    every = [name for names in channels.values() for name in names]
+    if len(every) <= _SIDE_BY_SIDE:
+        return {"": every}
+    if not score.counted:
+        return channels
+    counted = [name for name in every if name in score.counted] + channels.pop(ABSENT, [])
+    others = {
+        modality: [name for name in names if name not in counted]
+        for modality, names in channels.items()
+    }
+    return {COUNTED: counted} | {modality: names for modality, names in others.items() if names}
+
+
+class _Sheet:
+    """Arranges the cells of one score; numbers their notes and letters their flags."""
+
+    def __init__(self, score: SessionScore) -> None:
+        self.score_is, self._digits = _SCORES.get(score.protocol, ("score", 2))
+        self._rows = {(_place(row), row.channel): row for row in score.rows}
+        self._columns: dict[str, list[QuestionScore]] = {}
+        self._shared: dict[tuple[str, float, int], list[str]] = {}
+        self._notes: dict[str, int] = {}
+        self._flags: dict[str, str] = {}
+        for row in score.rows:
+            self._columns.setdefault(row.channel, []).append(row)
+            if row.modality:
+                shared = self._shared.setdefault(_place(row), _disturbed(row))
+                self._shared[_place(row)] = [part for part in shared if part in _disturbed(row)]
+
+    def table(self, title: str, names: Sequence[str], asked: _Groups) -> dict[str, Any]:
+        columns = [_column(name, self._columns.get(name, [])) for name in names]
+        groups: list[dict[str, Any]] = [
+            {"heading": heading, "questions": [self._question(*each, columns) for each in members]}
             for heading, members in asked
         ]
-        told = [cell for g in groups for q in g["questions"] for cell in q["cells"]]
-        tables.append(
-            {
-                "modality": modality,
-                "columns": columns,
-                "groups": groups,
-                "unknown": sum(not cell["known"] for cell in told),
-                "cells": len(told),
-                "scored": any(cell["score"] for cell in told),
-                "partly": any(cell["coverage"] for cell in told),
-                "notes": _those(notes, (cell["note"] for cell in told)),
-                "flags": _those(flags, (flag for cell in told for flag in cell["flags"])),
-                "open": modality in _opened(score, parts),
-            }
-        )
-    return {"tables": tables, "score_is": what, "channels": sum(map(len, channels.values()))}
+        questions = [question for group in groups for question in group["questions"]]
+        cells = [cell for question in questions for cell in question["cells"]]
+        flagged = {flag for each in (*questions, *cells) for flag in each["flags"]}
+        return {
+            "title": title,
+            "columns": columns,
+            "groups": groups,
+            "unknown": sum(not cell["known"] for cell in cells),
+            "cells": len(cells),
+            "scored": any(cell["score"] for cell in cells),
+            "partly": any(cell["coverage"] for cell in cells),
+            "notes": {n: at for n, at in self._notes.items() if any(c["note"] == n for c in cells)},
+            "flags": {flag: letter for flag, letter in self._flags.items() if flag in flagged},
+        }
+
+    def _question(
+        self, number: int, event: Question, columns: Sequence[Mapping[str, Any]]
+    ) -> dict[str, Any]:
+        place = (event.label, event.onset_s, event.presentation)
+        shared = self._shared.get(place, [])
+        return {
+            "number": number,
+            "event": event,
+            "kind": event.kind.replace("_", " "),
+            "flags": self._lettered(shared),
+            "cells": [self._cell(place, shared, column) for column in columns],
+        }
+
+    def _cell(
+        self, place: tuple[str, float, int], shared: Sequence[str], column: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        row = self._rows.get((place, column["name"]))
+        if row is None:
+            note = f"the session has no track for {column['name']}"
+            row = QuestionScore(place[0], place[1], column["name"], math.nan, "", 0.0, note)
+        if row.note:
+            self._notes.setdefault(row.note, len(self._notes) + 1)
+        score = number(row.score + 0.0, self._digits, sign=row.score != 0.0)
+        return {
+            "known": math.isfinite(row.value),
+            "text": number(row.value, column["digits"], sign=column["sign"]),
+            "score": score if math.isfinite(row.score) else "",
+            "coverage": f"{row.coverage:.0%}" if row.coverage < 0.995 else "",
+            "note": row.note,
+            "number": self._notes.get(row.note),
+            "flags": self._lettered(part for part in _disturbed(row) if part not in shared),
+        }
+
+    def _lettered(self, artefacts: Iterable[str]) -> dict[str, str]:
+        for artefact in (found := list(artefacts)):
+            letter = ascii_lowercase[len(self._flags) % len(ascii_lowercase)]
+            self._flags.setdefault(artefact, letter)
+        return {artefact: self._flags[artefact] for artefact in found}
 
 
-def _opened(score: SessionScore, parts: Mapping[str, Sequence[str]]) -> set[str]:
-    """Return the modalities that are not folded: those of the total, else the first."""
-    left_out = {c.channel.removeprefix("all but ") for c in score.contrasts}
-    return (left_out & set(parts)) or set(list(parts)[:1])
+def _place(row: QuestionScore) -> tuple[str, float, int]:
+    return row.question, row.onset_s, row.presentation
 
 
-def _in_groups(asked: Sequence[tuple[int, Question]]) -> list[tuple[str, list[tuple[int, Any]]]]:
+def _disturbed(row: QuestionScore) -> list[str]:
+    return [part for part in row.artefact.split("; ") if part]
+
+
+_Groups = Sequence[tuple[str, Sequence[tuple[int, Question]]]]
+"""Headings, each with its questions and their numbers."""
+
+
+def _in_groups(asked: Sequence[tuple[int, Question]]) -> _Groups:
     """Return the questions by series and presentation; without a heading when there is one."""
     series = {event.series for _, event in asked}
     several = len({(event.series, event.presentation) for _, event in asked}) > 1
@@ -125,46 +185,11 @@ def _in_groups(asked: Sequence[tuple[int, Question]]) -> list[tuple[str, list[tu
 
 def _column(name: str, rows: Sequence[QuestionScore]) -> dict[str, Any]:
     known = [row.value for row in rows if math.isfinite(row.value)]
-    largest = max(map(abs, known), default=0.0)
-    digits = (
-        0 if all(v == round(v) for v in known) else max(0, 2 - math.floor(math.log10(largest or 1)))
-    )
-    sign = any(value < 0 for value in known)
+    whole = all(value == round(value) for value in known)
+    largest = max(map(abs, known), default=0.0) or 1.0
     return {
         "name": name,
-        "unit": next((row.unit for row in rows if row.unit not in ("", "1")), ""),
-        "shown": {"digits": digits, "sign": sign},
+        "unit": next((row.unit for row in rows), ""),
+        "digits": 0 if whole else max(0, 2 - math.floor(math.log10(largest))),
+        "sign": any(value < 0 for value in known),
     }
-
-
-def _cell(
-    row: QuestionScore | None,
-    channel: str,
-    shown: Mapping[str, Any],
-    digits: int,
-    legends: tuple[dict[str, int], dict[str, str]],
-) -> dict[str, Any]:
-    notes, flags = legends
-    if row is None:
-        row = QuestionScore(
-            "", 0.0, channel, math.nan, "", 0.0, f"the session has no track for {channel}"
-        )
-    if row.note:
-        notes.setdefault(row.note, len(notes) + 1)
-    disturbed = [part for part in row.artefact.split("; ") if part]
-    for part in disturbed:
-        flags.setdefault(part, ascii_lowercase[len(flags) % len(ascii_lowercase)])
-    return {
-        "known": math.isfinite(row.value),
-        "text": number(row.value, shown["digits"], sign=shown["sign"]),
-        "score": number(row.score, digits, sign=True) if math.isfinite(row.score) else "",
-        "coverage": f"{row.coverage:.0%}" if row.coverage < 0.995 else "",
-        "note": row.note,
-        "number": notes.get(row.note),
-        "flags": {part: flags[part] for part in disturbed},
-    }
-
-
-def _those(legend: Mapping[str, Any], used: Iterable[str]) -> dict[str, Any]:
-    wanted = set(used)
-    return {text: mark for text, mark in legend.items() if text in wanted}

@@ -19,21 +19,26 @@ __all__ = ["score_section"]
 _ABOUT: Mapping[str, str] = {
     "baseline_shift": (
         "How each channel changes after an event, against just before it, less the same at other "
-        "times of this session. 0 means: as at any other time."
+        "times of this session. 0 means: as at any other time. p: how often as many moments "
+        "elsewhere in the session show at least as much."
     ),
     "comparison_question": (
         "Relevant questions against the comparison questions beside them. A total below 0 means "
         "that the stronger reactions were to the relevant questions, one above 0 that they were "
-        "to the comparison questions."
+        "to the comparison questions. p: how often the same reactions show at least as much when "
+        "the kinds are dealt anew among the questions of each presentation."
     ),
     "concealed_information": (
         "The probe against the irrelevant items of the same presentation, in standard deviations. "
-        "Above 0 means that the probe had the stronger reaction."
+        "Above 0 means that the probe had the stronger reaction. p: how often the same reactions "
+        "show at least as much when any item of each presentation is taken for the probe."
     ),
     "oss3": (
         "Relevant questions against the comparison questions of the same presentation, as mean "
         "log ratios, standardised. Below 0 means that the stronger reactions were to the relevant "
-        "questions, above 0 that they were to the comparison questions."
+        "questions, above 0 that they were to the comparison questions. p: how often the same "
+        "reactions show at least as much when the kinds are dealt anew among the questions of each "
+        "presentation."
     ),
 }
 """What a protocol compares, and what its sign means; of another the page says its name only."""
@@ -48,8 +53,11 @@ _LACKING: Mapping[str, str] = {
 }
 """Why a session lacks a channel that protocols ask for."""
 
-_EFFECTS: Mapping[str, str] = {"standardised_shift": "Effect size", "d_prime": "d′", "auc": "AUC"}
+_EFFECTS: Mapping[str, str] = {"standardised_shift": "Effect size", "d_prime": "d'", "auc": "AUC"}
 """Figures of a summary that stand beside a channel's contrast."""
+
+_SAID_ELSEWHERE = ("by chance alone", "norms: ", "by these norms: ", "channels that are absent")
+"""Beginnings of a protocol's notes that the page says in their own places."""
 
 _LEVEL = 0.05
 _FIRST = 3
@@ -62,12 +70,13 @@ def score_section(score: SessionScore, result: SessionResult) -> dict[str, Any]:
         "about": _ABOUT.get(score.protocol, ""),
         "headline": _headline(score),
         "chance": chance(score),
-        "norms": norms_given(score),
+        "norms": (norms := norms_given(score)),
+        "accuracy": not norms and any(is_total(contrast) for contrast in score.contrasts),
         "forest": forest(score),
         "contrasts": _contrasts(score),
         "questions": question_tables(score, result),
         "quality": _quality(score, result),
-        "remarks": score.notes,
+        "remarks": [n for n in score.notes if not n.startswith(_SAID_ELSEWHERE)],
     }
 
 
@@ -95,34 +104,27 @@ def _said(contrast: Contrast) -> dict[str, Any]:
     elif not math.isfinite(contrast.low):
         words = "There is no interval, so how certain it is cannot be said."
     elif contrast.low <= 0.0 <= contrast.high:
-        words = "Inconclusive: the interval holds 0, so it could as well be none."
+        words = "Inconclusive: the interval holds 0, so no direction is shown."
     else:
         words = "The interval does not hold 0."
     return {"contrast": contrast, "words": words}
 
 
 def _contrasts(score: SessionScore) -> dict[str, Any]:
-    """Return every contrast, channels by modality, totals last, with what the summary adds."""
-    channels = channels_by_modality(score)
-    modality = {name: key for key, names in channels.items() for name in names}
+    """Return every contrast by what it compares, with what the summary adds."""
     effects = {
         key: words
         for key, words in _EFFECTS.items()
         if any(f"{key}.{c.channel}" in score.summary for c in score.contrasts)
     }
-    rows = [
-        {
-            "contrast": contrast,
-            "modality": modality.get(contrast.channel, ""),
-            "effects": [score.summary.get(f"{key}.{contrast.channel}") for key in effects],
-        }
-        for contrast in score.contrasts
-    ]
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for contrast in score.contrasts:
+        added = [score.summary.get(f"{key}.{contrast.channel}") for key in effects]
+        by_name.setdefault(contrast.name, []).append({"contrast": contrast, "effects": added})
     return {
-        "channels": [row for row in rows if not is_total(row["contrast"])],  # type: ignore[arg-type]
-        "totals": [row for row in rows if is_total(row["contrast"])],  # type: ignore[arg-type]
+        "by_name": by_name,
         "effects": list(effects.values()),
-        "several": len({c.name for c in score.contrasts}) > 1,
+        "noted": any(contrast.note for contrast in score.contrasts),
     }
 
 

@@ -3,7 +3,7 @@
 (() => {
   const button = document.getElementById("copy-methods");
   const text = document.getElementById("methods");
-  const said = document.getElementById("copied");
+  const told = document.getElementById("copied");
 
   /* Select it, so that it can be copied by hand where the browser does not let a page. */
   const select = () => {
@@ -14,13 +14,14 @@
   };
   const copy = async () => {
     const works = [...text.querySelectorAll("li")].map((work, index) => `${index + 1}. ${work.textContent}`);
-    const plain = [text.querySelector("p").textContent, "", "References", ...works].join("\n");
+    const said = [...text.querySelectorAll("p")].map((paragraph) => paragraph.textContent);
+    const plain = [...said, "", "References", ...works].join("\n");
     try {
       await navigator.clipboard.writeText(plain);
-      said.textContent = "Copied.";
+      told.textContent = "Copied.";
     } catch {
       select();
-      said.textContent = document.execCommand("copy") ? "Copied." : "Selected: copy it with Ctrl+C.";
+      told.textContent = document.execCommand("copy") ? "Copied." : "Selected: copy it with Ctrl+C.";
     }
   };
   if (button) {
