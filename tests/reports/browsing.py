@@ -37,6 +37,7 @@ class Browser:
 
     def open(self, page: Path) -> Self:
         """Open a page and wait until it is loaded."""
+        self._session, self.console = "", []
         target = self._call("Target.createTarget", url="about:blank")["targetId"]
         attached = self._call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
@@ -48,7 +49,7 @@ class Browser:
         return self
 
     def run(self, script: str) -> Any:
-        """Return what an expression, or the promise it gives, comes to; as if the user had acted."""
+        """Return what an expression, or its promise, comes to; as if the user had acted."""
         found = self._call(
             "Runtime.evaluate",
             expression=script,
@@ -59,6 +60,15 @@ class Browser:
         if "exceptionDetails" in found:
             raise AssertionError(found["exceptionDetails"])
         return found["result"].get("value")
+
+    def press(self, key: str) -> None:
+        """Press and release a key."""
+        code = {"Enter": 13, " ": 32}[key]
+        text = "\r" if key == "Enter" else key
+        for kind, more in (("keyDown", {"text": text}), ("keyUp", {})):
+            self._call(
+                "Input.dispatchKeyEvent", type=kind, key=key, windowsVirtualKeyCode=code, **more
+            )
 
     def _call(self, method: str, **params: Any) -> dict[str, Any]:
         self._number += 1

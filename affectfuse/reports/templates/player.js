@@ -75,11 +75,10 @@
     };
     const ready = () => new Promise((resolve, reject) => {
       unpack();
-      if (video.readyState >= 1) return resolve();
+      if (video.error) reject();
+      if (video.readyState >= 1) resolve();
       video.addEventListener("loadedmetadata", resolve, { once: true });
       video.addEventListener("error", reject, { once: true });
-      if (video.error) reject();
-      if (video.preload === "none") video.load();
     });
 
     let wanted = 0, hidden = false;
@@ -126,10 +125,12 @@
 
     document.addEventListener("moment", (event) => play(Number(event.detail)));
     for (const name of ["timeupdate", "seeked"]) video.addEventListener(name, tell);
-    video.addEventListener("error", () => {
+    const fail = () => {
       status.textContent = held ? "This browser cannot play the recording."
         : "The recording cannot be played: it is not where it was when this page was made, or this browser does not know its format.";
-    });
+    };
+    video.addEventListener("error", fail);
+    if (video.error) fail();
     player.addEventListener("click", (event) => actions[event.target.dataset.do]?.(event.target));
     fold(true);
     setTimeout(unpack);
