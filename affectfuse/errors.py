@@ -17,6 +17,7 @@ __all__ = [
     "ModelNotFoundError",
     "OutputError",
     "RecordingError",
+    "ResultError",
     "did_you_mean",
 ]
 
@@ -55,6 +56,10 @@ class ExportError(AffectFuseError):
 
 class OutputError(AffectFuseError):
     """A place that cannot be written to."""
+
+
+class ResultError(AffectFuseError):
+    """A folder of results that cannot be read."""
 
 
 def did_you_mean(found: str, allowed: Iterable[str]) -> str:

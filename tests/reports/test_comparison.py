@@ -1,0 +1,379 @@
+"""Scored sessions side by side: in order, never pooled, what differs said, nothing executed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from affectfuse.cli import main
+from affectfuse.errors import ResultError
+from affectfuse.reports.comparison import COLUMNS, Comparison, compare_folders, comparison_csv
+from affectfuse.reports.comparison_page import COMPARISON_OUTPUTS, render_comparison
+from affectfuse.reports.panels import title
+from affectfuse.reports.scored_folder import read_scored
+from affectfuse.reports.session import SCHEMA_VERSION, SessionResult, session_summary
+from affectfuse.reports.strict_json import strict_json
+from affectfuse.scoring.base import Contrast, Question, QuestionScore, SessionScore
+
+MakeSession = Callable[..., SessionResult]
+HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>"
+HEART = Contrast("heart_rate_bpm", "after", 2.5, "bpm", 1.25, 3.75, 0.95, 0.01, 0.03, 9)
+SKIN = Contrast("eda_rise", "after", -0.125, "uS", p_value=0.5, p_adjusted=0.7, pairs=8)
+TOTAL = Contrast("all", "total", -4.0, "1", -9.0, 1.0, 0.95, 0.125, pairs=12)
+
+
+def document(
+    *contrasts: Contrast,
+    protocol: str = "baseline_shift",
+    provenance: Mapping[str, Any] | None = None,
+    questions: int = 3,
+    label: str = "A",
+    **said: Any,
+) -> dict[str, Any]:
+    """What session.json says of a session that was scored."""
+    events = [Question(10.0 * i, 10.0 * i + 3, f"{label} {i}") for i in range(questions)]
+    rows = tuple(
+        QuestionScore(
+            event.label, event.onset_s, contrast.channel, math.nan if i else 1.0, contrast.unit,
+            0.5 * (i > 0) + 0.25, "", artefact="answer" if i == 1 else "",
+        )
+        for i, event in enumerate(events)
+        for contrast in contrasts
+        if contrast.channel != "all"
+    )  # fmt: skip
+    result = SessionResult(
+        "a.mp4",
+        60.0,
+        "offline causal",
+        {},
+        events=events,
+        score=SessionScore(protocol, rows, {}, (), contrasts),
+        provenance={
+            "session_start": None,
+            "recording": {"source": "a.mp4", "kind": "file"},
+            "checkpoint": None,
+            "configuration": {"protocol": {"window_s": 15.0}, "modalities": {}},
+            "versions": {"affectfuse": "0.1.0"},
+            "created": "2026-03-05T12:00:00+00:00",
+            **(provenance or {}),
+        },
+    )
+    return json.loads(strict_json(session_summary(result))) | said
+
+
+def put(folder: Path, said: Any) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "session.json").write_text(json.dumps(said), "utf-8")
+    return folder
+
+
+def visits(folder: Path, *moments: str | None, **said: Any) -> list[Path]:
+    return [
+        put(
+            folder / f"visit {number}",
+            document(
+                HEART,
+                SKIN,
+                subject="P-07",
+                provenance={
+                    "session_start": moment,
+                    "recording": {"source": "v", "sha256": f"{number}"},
+                },
+                **said,
+            ),
+        )
+        for number, moment in enumerate(moments, start=1)
+    ]
+
+
+class Page(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.linked: list[str | None] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.linked += [value for key, value in attributes if key in ("src", "href")]
+        assert not any(key.startswith("on") for key, _ in attributes)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_a_session_is_read_back_as_it_was_scored(tmp_path: Path, make_session: MakeSession) -> None:
+    result = make_session(seconds=120)
+    assert result.score is not None
+    said = json.loads(strict_json(session_summary(result)))
+    found = read_scored(put(tmp_path / "it", said))
+    assert (found.name, found.protocol, found.questions) == ("it", "baseline_shift", 6)
+    assert found.version == "0.1.0"
+    assert found.warnings
+    for mine, there in zip(result.score.contrasts, found.contrasts, strict=True):
+        assert strict_json(vars_of(mine)) == strict_json(vars_of(there))
+
+
+def vars_of(contrast: Contrast) -> dict[str, Any]:
+    return {name: getattr(contrast, name) for name in contrast.__dataclass_fields__}
+
+
+def test_one_person_over_time(tmp_path: Path) -> None:
+    folders = visits(
+        tmp_path,
+        "2026-03-05T10:00:00+01:00",
+        "2026-03-01T23:00:00+00:00",
+        "2026-03-02T00:30:00+02:00",
+    )
+    comparison = compare_folders(folders)
+    assert [session.name for session in comparison.sessions] == ["visit 3", "visit 2", "visit 1"]
+    assert comparison.of_one_person
+    assert comparison.by_time
+    assert comparison.warnings() == []
+    assert comparison.chance_of_any() == pytest.approx(1 - 0.95**3)
+    page = Page(render_comparison(comparison))
+    assert "P-07: 3 sessions" in page.text
+    assert "in order of time" in page.text
+    assert page.text.count("1.25 to 3.75") == 3 + 3, "in the table, and of each mark"
+    assert "p 0.030" in page.text
+    assert "58% known" in page.text
+
+
+@pytest.mark.parametrize(
+    "moments", [(None, "2026-03-01T10:00:00"), ("2026-03-01T10:00:00Z", "2026-02-01T10:00:00")]
+)
+def test_without_comparable_times_the_order_is_the_one_given(
+    tmp_path: Path, moments: tuple[str | None, ...]
+) -> None:
+    comparison = compare_folders(visits(tmp_path, *moments))
+    assert [session.name for session in comparison.sessions] == ["visit 1", "visit 2"]
+    assert not comparison.by_time
+    (warning,) = comparison.warnings()
+    assert "stand as given" in warning
+
+
+def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
+    one = document(HEART, SKIN, subject="P-1", provenance={"recording": {"sha256": "aa"}})
+    model = {"source": "m.pt", "created": "2026", "trained_on": {}}
+    other = document(
+        HEART,
+        subject=None,
+        questions=5,
+        mode="live",
+        provenance={
+            "recording": {"parts": {"v": {"sha256": {"x": "aa"}}}},
+            "checkpoint": model,
+            "versions": {"affectfuse": "0.2.0"},
+            "configuration": {"protocol": {"window_s": 12.0, "new": 1}, "modalities": {"voice": 1}},
+        },
+    )
+    third = document(TOTAL, protocol="oss3", subject="P-2")
+    folders = [put(tmp_path / name, said) for name, said in
+               (("one", one), ("other", other), ("third", third))]  # fmt: skip
+    comparison = compare_folders(folders)
+    said = "\n".join(comparison.warnings())
+    for words in (
+        "Protocols differ: baseline_shift (one, other); oss3 (third).",
+        "Numbers of questions differ: 3 (one, third); 5 (other).",
+        "Models differ: none (one, third); m.pt, 2026 (other).",
+        "Versions of affectfuse differ: 0.1.0 (one, third); 0.2.0 (other).",
+        "They were read differently: offline causal (one, third); live (other).",
+        "'window_s' of baseline_shift differs: 15.0 (one); 12.0 (other).",
+        "'new' of baseline_shift differs: nothing (one); 1 (other).",
+        "How voice was measured differs: nothing (one, third); 1 (other).",
+        "Without eda_rise (baseline_shift): other.",
+        "Not said who was recorded: other.",
+        "one was made from the same recording as other.",
+    ):
+        assert words in said
+    assert "of_oss3" not in said
+    page = Page(render_comparison(comparison)).text
+    for warning in comparison.warnings():
+        assert warning in page
+    assert page.index("Contrasts: Baseline shift") < page.index(f"Contrasts: {title('oss3')}")
+    assert "Without it: other." in page
+
+
+def test_contrasts_of_other_protocols_or_units_are_never_in_one_column(tmp_path: Path) -> None:
+    percent = Contrast("heart_rate_bpm", "after", 2.5, "%")
+    folders = [
+        put(tmp_path / "a", document(HEART)),
+        put(tmp_path / "b", document(percent)),
+        put(tmp_path / "c", document(HEART, TOTAL, protocol="oss3")),
+    ]
+    comparison = compare_folders(folders)
+    assert len(comparison.columns("baseline_shift")) == 2
+    first, second = comparison.columns("oss3")
+    assert first.is_total
+    assert not second.is_total
+    (only,) = [c for c in comparison.columns("baseline_shift") if c.unit == "bpm"]
+    found = [comparison.contrast(session, only) is not None for session in comparison.sessions]
+    assert found == [True, False, False]
+
+
+def test_the_table_holds_every_figure(tmp_path: Path) -> None:
+    unknown = Contrast("eda_rise", "after", math.nan, "uS", note="=2 pairs")
+    folders = [
+        put(tmp_path / "a", document(HEART, TOTAL, subject="=1+1")),
+        put(tmp_path / "b", document(unknown)),
+    ]
+    rows = list(csv.DictReader(comparison_csv(compare_folders(folders)).splitlines()))
+    assert list(rows[0]) == list(COLUMNS)
+    assert [row["session"] for row in rows] == ["a", "a", "b"]
+    heart, total, skin = rows
+    assert (heart["value"], heart["low"], heart["high"]) == ("2.5", "1.25", "3.75")
+    assert (heart["p_value"], heart["p_adjusted"], heart["pairs"]) == ("0.01", "0.03", "9")
+    assert float(heart["coverage"]) == pytest.approx((0.25 + 0.75 + 0.75) / 3)
+    assert float(heart["known"]) == pytest.approx(1 / 3)
+    assert float(heart["disturbed"]) == pytest.approx(1 / 3)
+    assert heart["subject"] == "'=1+1"
+    assert (total["coverage"], total["p_adjusted"]) == ("NaN", "NaN")
+    assert (skin["value"], skin["note"]) == ("NaN", "'=2 pairs")
+
+
+def test_nothing_from_a_folder_becomes_markup(tmp_path: Path) -> None:
+    bad = Contrast(HOSTILE, HOSTILE, 1.0, HOSTILE, 0.5, 1.5, note=HOSTILE)
+    said = document(
+        bad, bad, subject=HOSTILE, protocol=HOSTILE, label=HOSTILE, mode=HOSTILE,
+        warnings=[HOSTILE],
+        provenance={"versions": {"affectfuse": HOSTILE}, "created": HOSTILE,
+                    "configuration": {"protocol": {HOSTILE: HOSTILE}, "modalities": {HOSTILE: 1}},
+                    "checkpoint": {"source": HOSTILE}},
+    )  # fmt: skip
+    names = ["<b>one", "two' onclick='x"]
+    folders = [put(tmp_path / name, said) for name in names]
+    other = put(tmp_path / "three", document(HEART))
+    html = render_comparison(compare_folders([*folders, other, tmp_path / "<i>none"]))
+    page = Page(html)
+    assert not {"script", "img", "b", "i"} & set(page.tags)
+    assert all(link and link.startswith("#") for link in page.linked)
+    assert page.text.count("onerror=alert(1)") > 10
+    assert "script-src &#39;none&#39;" in html
+    assert "http" not in html.replace("http-equiv", "")
+
+
+def not_json(folder: Path) -> None:
+    (folder / "session.json").write_text('{"schema_version": ')
+
+
+def deep(folder: Path) -> None:
+    (folder / "session.json").write_text("[" * 100_000)
+
+
+def bytes_of_another_sort(folder: Path) -> None:
+    (folder / "session.json").write_bytes(b"\xff\xfe\x00")
+
+
+def a_list(folder: Path) -> None:
+    (folder / "session.json").write_text("[1]")
+
+
+def another_version(folder: Path) -> None:
+    (folder / "session.json").write_text(json.dumps(document(HEART) | {"schema_version": "9.0"}))
+
+
+def no_score(folder: Path) -> None:
+    (folder / "session.json").write_text(json.dumps(document(HEART) | {"score": None}))
+
+
+def half(folder: Path) -> None:
+    said = document(HEART)
+    del said["score"]["contrasts"][0]["pairs"]
+    (folder / "session.json").write_text(json.dumps(said))
+
+
+def text_for_a_number(folder: Path) -> None:
+    said = document(HEART)
+    said["score"]["contrasts"][0]["value"] = "2.5"
+    (folder / "session.json").write_text(json.dumps(said))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: None, "holds no session.json"),
+        (not_json, "cannot be read as JSON"),
+        (deep, "cannot be read as JSON"),
+        (bytes_of_another_sort, "cannot be read as JSON"),
+        (a_list, "schema version 'None'"),
+        (another_version, f"'9.0', this affectfuse compares '{SCHEMA_VERSION}'"),
+        (no_score, "no questions were marked"),
+        (half, "not as its schema says"),
+        (text_for_a_number, "no number"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_is_left_out_by_name(
+    tmp_path: Path, make: Callable[[Path], None], words: str
+) -> None:
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    make(bad)
+    with pytest.raises(ResultError, match="bad") as caught:
+        read_scored(bad)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    good = visits(tmp_path / "good", "2026-03-01T10:00:00", "2026-03-02T10:00:00")
+    comparison = compare_folders([good[0], bad, good[1]])
+    assert len(comparison.sessions) == 2
+    assert comparison.left_out == [str(caught.value)]
+    assert words in Page(render_comparison(comparison)).text
+    with pytest.raises(ResultError, match=r"^1 of 2 sessions can be compared: .*bad"):
+        compare_folders([bad, good[0]])
+
+
+def test_a_folder_given_twice_counts_once_and_equal_names_are_told_apart(tmp_path: Path) -> None:
+    one = put(tmp_path / "a" / "out", document(HEART))
+    other = put(tmp_path / "b" / "out", document(HEART))
+    comparison = compare_folders([one, other, tmp_path / "a" / ".." / "a" / "out"])
+    assert [session.name for session in comparison.sessions] == [str(one), str(other)]
+    assert "given twice" in comparison.left_out[0]
+    with pytest.raises(ResultError, match="given twice"):
+        compare_folders([one, one])
+    with pytest.raises(ResultError, match="give two folders or more"):
+        compare_folders([one])
+
+
+def test_a_session_without_a_tested_contrast_adds_no_chance(tmp_path: Path) -> None:
+    untested = Contrast("heart_rate_bpm", "after", math.nan, "bpm", note="2 events")
+    folders = [put(tmp_path / "a", document(HEART)), put(tmp_path / "b", document(untested))]
+    assert compare_folders(folders).chance_of_any() == pytest.approx(0.05)
+    assert Comparison([], by_time=True).chance_of_any() == 0.0
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*arguments: Path | str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["affectfuse", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err
+
+    folders = visits(tmp_path / "in", "2026-03-01T10:00:00", "2026-03-02T10:00:00")
+    out = tmp_path / "out"
+    code, printed, err = run("compare", *folders, tmp_path / "none", "--out", out)
+    assert code == 0
+    assert "2 sessions compared, 1 left out" in printed
+    assert err.startswith("left out: ")
+    assert "none holds no session.json" in err
+    assert {path.name for path in out.iterdir()} == set(COMPARISON_OUTPUTS)
+    described = json.loads((out / "comparison.json").read_text())
+    header = (out / "comparison.csv").read_text().splitlines()[0].split(",")
+    assert list(described) == header
+    code, _, err = run("compare", folders[0], tmp_path / "none", "--out", tmp_path / "o")
+    assert (code, err.count("\n")) == (2, 1)
+    assert not (tmp_path / "o").exists()
+    code, printed, _ = run("schema")
+    assert code == 0
+    assert json.loads(printed)["properties"]["schema_version"] == {"const": SCHEMA_VERSION}
