@@ -42,7 +42,7 @@ def render(result: SessionResult, pictures: Pictures | None = None) -> str:
     pictures = pictures or Pictures()
     return render_page(
         "report.html.j2",
-        ["timeline.js", "session.js", "player.js"],
+        ["chart.js", "timeline.js", "session.js", "player.js"],
         timeline_panels(result),
         name=_name(result),
         result=result,
@@ -50,7 +50,8 @@ def render(result: SessionResult, pictures: Pictures | None = None) -> str:
         warnings=warnings(result),
         notes=session_notes(result),
         tables=[_interval_table(track, pictures) for track in interval_tracks(result)],
-        styles=["score.css", "media.css"],
+        plotly=False,
+        styles=["timeline.css", "score.css", "media.css"],
         media=media_sources(pictures),
         video=pictures.video,
         picture_notes=pictures.notes,

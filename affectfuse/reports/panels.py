@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,10 @@ from affectfuse.reports.session import (
 
 __all__ = ["gaps", "is_waveform", "timeline_panels", "title"]
 
-_MAX_POINTS = 4000
+_MAX_POINTS = 200_000
 """Readings of one series on the page; of a longer track, the least and greatest of a stretch."""
+
+_TIME_ERROR_S = 5e-4
 
 _WAVEFORM_STEP_S = 0.2
 
@@ -42,6 +45,8 @@ _TITLES = {
     "micro_expression": "Micro-expressions",
     "micro_expression_count": "Micro-expressions, count",
     "micro_expression_intensity": "Micro-expressions, intensity",
+    "oss3": "OSS-3",
+    "pulse_amplitude": "Pulse amplitude ratio",
     "pulse_amplitude_percent": "Pulse amplitude",
     "respiration_rate_per_min": "Respiration rate",
     "rmssd_ms": "RMSSD of the beats",
@@ -60,7 +65,11 @@ def title(name: str) -> str:
 
 
 def timeline_panels(result: SessionResult) -> dict[str, Any]:
-    """Return the timeline as plain data; NaN where not known, times in seconds."""
+    """Return the timeline as plain data; NaN where not known, times in seconds.
+
+    A series is packed: its `values` are 32-bit floats, least byte first, in base64; its `times` are
+    `first_s` and `step_s` or, where they do not keep to a step, 32-bit `ms` likewise.
+    """
     faces = result.tracks.get(FACE_VISIBLE)
     panels = []
     if faces is not None:
@@ -154,11 +163,21 @@ def _series(
     step: bool = False,
 ) -> dict[str, Any]:
     times, values = _thin(times, values)
-    if step and len(times):  # its first value holds from the beginning of its second
-        times = np.r_[max(0.0, 2 * times[0] - times[1]) if len(times) > 1 else 0.0, times]
-        values = np.r_[values[0], values]
     look = {"colour": colour, "fill": fill, "step": step}
-    return {"name": name, "times": np.round(times, 3), "values": np.round(values, 4)} | look
+    return {"name": name, "times": _packed_times(times), "values": _packed(values, "<f4")} | look
+
+
+def _packed(values: Array, kind: str) -> str:
+    return base64.b64encode(np.asarray(values).astype(kind).tobytes()).decode()
+
+
+def _packed_times(times_s: Array) -> dict[str, Any]:
+    count = len(times_s)
+    first_s = float(times_s[0]) if count else 0.0
+    step_s = (float(times_s[-1]) - first_s) / (count - 1) if count > 1 else 1.0
+    if np.all(np.abs(first_s + step_s * np.arange(count) - times_s) < _TIME_ERROR_S):
+        return {"first_s": first_s, "step_s": step_s}
+    return {"ms": _packed(np.round(1000.0 * times_s), "<i4")}
 
 
 def _thin(times: Array, values: Array) -> tuple[Array, Array]:

@@ -1,4 +1,4 @@
-"""An hour with 60 questions and five modalities: how long it takes from kept tracks, how its page is.
+"""An hour, 60 questions, five modalities: how long scoring takes from kept tracks, and its page.
 
     python benchmarks/session_scoring/long_session.py [--protocol NAME ...] [--out DIR]
 
@@ -8,7 +8,7 @@ process, the start of Python aside; memory is the process's largest so far.
 
 Where Chromium is on the path, the page is opened in it without a window: its errors on the console,
 the time to load, and the time from a click (zoom in, later, out, ...) to the frame after the next,
-beside that of an empty plot of one panel, which is what Plotly and the browser cost anyway.
+beside that of a page that changes one line, which is what the browser costs anyway.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def scored(folder: Path, protocol: str, cache: Path, model: Checkpoint) -> None:
 def opened(page: Path, clicks: int, rounds: int) -> None:
     print(f"\n{page.parent.name}: in Chromium, ms")
     print(
-        f"{'':10} {'loaded':>8} {'median':>8} {'worst':>8} {'empty plot, median':>20} {'worst':>8}"
+        f"{'':10} {'loaded':>8} {'median':>8} {'worst':>8} {'one line, median':>20} {'worst':>8}"
     )
     for number in range(rounds):
         found = measured_page(page, clicks)

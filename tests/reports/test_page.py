@@ -104,7 +104,7 @@ def test_the_page_is_small_and_loads_nothing(make_session: MakeSession) -> None:
 def test_nothing_from_outside_becomes_markup(make_session: MakeSession) -> None:
     html = render(hostile(make_session))
     page = Page(html)
-    assert len(page.of("script")) == 3
+    assert len(page.of("script")) == 2
     assert not page.of("i")
     assert not any("onerror" in attributes for _, attributes in page.elements)
     assert page.text.count("<script>document.title") >= 8
@@ -179,22 +179,6 @@ def test_gaps_have_their_reason() -> None:
     assert gaps(Track("a", "", times[:0], times[:0], times[:0]), seen) == []
 
 
-def test_a_long_track_is_thinned_to_its_extremes(make_session: MakeSession) -> None:
-    times = np.arange(1, 40_001) / 10
-    values = np.where((times > 1000) & (times < 1100), np.nan, 60 + times / 100)
-    values[[5, 12_345]] = 10.0, 500.0
-    long = Track("respiration", "1/min", times, values, np.ones(len(times)))
-    panels = timeline_panels(make_session(seconds=60, tracks={"respiration": long}))["panels"]
-    series = panels[0]["series"][0]
-    assert len(series["times"]) == 4000
-    known = np.isfinite(series["values"])
-    assert np.all(np.diff(series["times"]) >= 0)
-    assert (np.nanmin(series["values"]), np.nanmax(series["values"])) == (10.0, 500.0)
-    told = values[np.searchsorted(times, series["times"] - 1e-6)]
-    assert series["values"] == pytest.approx(told, abs=1e-3, nan_ok=True)
-    assert 95 < np.count_nonzero(~known) < 105
-
-
 # -------------------------------------------------------------------------- in a real browser
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "chrome"])), None)
@@ -244,7 +228,6 @@ def test_the_page_draws_without_a_word_on_the_console(
     # A script that came in with a text would have changed the title.
     assert "affectfuse session report" in re.search(r"<title>(.*?)</title>", document, re.S)[1]
     panels = timeline_panels(session)["panels"]
-    lines = sum(len(panel["series"]) for panel in panels)
-    assert document.count('class="trace scatter') >= lines
-    assert document.count('class="annotation"') >= len(panels) + len(session.events)
+    assert document.count('class="series"') == sum(len(panel["series"]) for panel in panels)
+    assert document.count('class="panel"') == len(panels)
     assert not any("onerror" in attributes for _, attributes in Page(document).elements)
