@@ -92,7 +92,11 @@ class MeasuringProtocol(ScoringProtocol):
     watched_by: str | None = "face_visible"
     exclude: Sequence[str] = ("bvp", "respiration")
     lags_s: Mapping[str, float] = field(
-        default_factory=lambda: {"heart_rate_bpm": 5.0, "pulse_amplitude_percent": 6.3}
+        default_factory=lambda: {
+            "heart_rate_bpm": 5.0,
+            "bvp_heart_rate_bpm": 5.0,
+            "pulse_amplitude_percent": 6.3,
+        }
     )
     heart_rate_smoothing_s: float = 3.0
     channels: Sequence[str] | None = None

@@ -266,3 +266,36 @@ def test_means_of_a_series_are_those_of_its_steps() -> None:
 def test_impossible_windows_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Windows(**wrong)
+
+
+def test_a_wristband_alone_gives_heart_and_skin() -> None:
+    beats_s = np.arange(0.8, END_S, 0.8)
+    beats_s[beats_s > ONSET_S + 5] -= 0.2  # one short interval
+    intervals_ms = 1000 * np.diff(beats_s, prepend=0.0)
+    responses = tuple(Interval(t, t + 2, "response") for t in (55.0, 62.0, 64.0, 70.0))
+    tracks: dict[str, Track | IntervalTrack] = {
+        "face_visible": track("face_visible", 1, 0.0),
+        "heart_rate_bpm": track("heart_rate_bpm", 1, math.nan, "bpm"),
+        "bvp_beat_interval_ms": Track(
+            "bvp_beat_interval_ms", "ms", beats_s, intervals_ms, np.ones(len(beats_s))
+        ),
+        "eda_phasic_us": track("eda_phasic_us", 4, 0.1, "uS"),
+        "skin_conductance_responses": IntervalTrack("skin_conductance_responses", responses),
+    }
+    found = react(tracks)
+    quicker = found["heart_rate_acceleration"]
+    assert quicker.modality == "blood_volume_pulse"
+    assert quicker.value > 1.0
+    assert found["heart_rate_deceleration"].value == pytest.approx(0.0, abs=0.1)
+    rate = found["skin_conductance_responses"]
+    assert rate.value == pytest.approx(60 * (3 / 14.5 - 1 / 10))
+    assert rate.coverage == pytest.approx(1.0)
+
+
+def test_responses_of_the_skin_are_unknown_without_contact() -> None:
+    phasic = track("eda_phasic_us", 4, 0.1, "uS")
+    phasic.quality[:] = 0.0
+    responses = IntervalTrack("skin_conductance_responses", ())
+    found = react({"face_visible": FACE, "eda_phasic_us": phasic, responses.name: responses})
+    assert math.isnan(found["skin_conductance_responses"].value)
+    assert "0%" in found["skin_conductance_responses"].note

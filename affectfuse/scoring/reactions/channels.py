@@ -30,12 +30,17 @@ MODALITIES: Mapping[str, str] = {
     "eda_tonic_us": "electrodermal_activity",
     "eda_phasic_us": "electrodermal_activity",
     "skin_conductance_responses": "electrodermal_activity",
+    "bvp_heart_rate_bpm": "blood_volume_pulse",
+    "bvp_beat_interval_ms": "blood_volume_pulse",
     "bvp_amplitude": "blood_volume_pulse",
     "bvp_rmssd_ms": "blood_volume_pulse",
     "movement_g": "movement",
     "skin_temperature_degc": "skin_temperature",
 }
 """What a track of a known name was measured by; any other track is a modality of its own."""
+
+FELT_BY: Mapping[str, str] = {"skin_conductance_responses": "eda_phasic_us"}
+"""Intervals that no camera sees, and the track that is known when they could be found."""
 
 FUSED = "fused"
 
@@ -95,7 +100,7 @@ class Sources:
         tracks, estimates: of the session.
         windows: in which reactions are looked for.
         watched_by: name of the track that says, as a share, when intervals could be seen; None
-            when they always could.
+            when they always could. Responses of the skin could where its conductance is known.
         exclude: tracks whose mean says nothing.
         lags_s: by track, how long after the middle of what it was read from a reading comes.
         heart_rate_smoothing_s: of the moving means of which the heart rate's extremes are; 0: of
@@ -126,8 +131,14 @@ class Sources:
         if not isinstance(track, IntervalTrack):
             return None
         if not isinstance(made, Counts):
-            watched = self.series(self.watched_by) if self.watched_by else None
-            made = self._made[name] = Counts(track, watched, always=not self.watched_by)
+            felt = self.tracks.get(FELT_BY.get(name, ""))
+            if isinstance(felt, Track):
+                known = np.where(np.isfinite(felt.values) & (felt.quality > 0), 1.0, np.nan)
+                made = Counts(track, Series(felt.times_s, known), always=False)
+            else:
+                watched = self.series(self.watched_by) if self.watched_by else None
+                made = Counts(track, watched, always=not self.watched_by)
+            self._made[name] = made
         return made
 
     def unit(self, name: str) -> str:

@@ -19,6 +19,12 @@ RESPIRATION = ("respiration", "resp")
 CARDIO = ("cardio", "blood_pressure_mmhg")
 """Names that the track of a raw signal may have; the first that is there is read."""
 
+_HEART = (
+    ("beat_interval_ms", "heart_rate_bpm"),
+    ("bvp_beat_interval_ms", "bvp_heart_rate_bpm"),
+)
+"""Beats and heart rate, of the camera, else of a contact sensor."""
+
 _FINEST_S = 0.1
 _CARDIO_SMOOTHING_S = 3.0
 _POSSIBLE_MS = (250.0, 2500.0)
@@ -40,11 +46,11 @@ def physiology(sources: Sources) -> Iterator[Channel]:
     hold no pulse.
     """
     windows = sources.windows
-    rate = _heart_rate(sources)
-    if rate is not None:
+    heart = _heart_rate(sources)
+    if heart is not None:
         for name, sign in (("deceleration", -1), ("acceleration", 1)):
             smoothing_s = sources.heart_rate_smoothing_s
-            yield _heart_rate_extreme(f"heart_rate_{name}", sign, rate, smoothing_s, windows)
+            yield _heart_rate_extreme(f"heart_rate_{name}", sign, *heart, smoothing_s, windows)
     amplitude = sources.series("pulse_amplitude_percent")
     if amplitude is not None:
         yield _pulse_amplitude(amplitude)
@@ -65,19 +71,28 @@ def physiology(sources: Sources) -> Iterator[Channel]:
             break
 
 
-def _heart_rate(sources: Sources) -> Series | None:
-    beats = sources.tracks.get("beat_interval_ms")
-    if isinstance(beats, Track):
-        lowest, highest = _POSSIBLE_MS
-        good = (beats.values >= lowest) & (beats.values <= highest) & (beats.quality >= _GOOD_BEAT)
-        if good.any():
-            interval_ms = np.where(good, beats.values, np.nan)
-            return Series(beats.times_s, 60000.0 / interval_ms, np.nan_to_num(interval_ms) / 1000.0)
-    return sources.series("heart_rate_bpm")
+def _heart_rate(sources: Sources) -> tuple[Series, str] | None:
+    """Return the heart rate, from beats where there are, and what it was measured by."""
+    unknown = None
+    for beats_name, rate_name in _HEART:
+        beats = sources.tracks.get(beats_name)
+        if isinstance(beats, Track):
+            low, high = _POSSIBLE_MS
+            good = (beats.values >= low) & (beats.values <= high) & (beats.quality >= _GOOD_BEAT)
+            if good.any():
+                interval_ms = np.where(good, beats.values, np.nan)
+                spans_s = np.nan_to_num(interval_ms) / 1000.0
+                return Series(beats.times_s, 60000.0 / interval_ms, spans_s), MODALITIES[beats_name]
+        rate = sources.series(rate_name)
+        if rate is not None and rate.ends_s is not None:
+            return rate, MODALITIES[rate_name]
+        if rate is not None and unknown is None:
+            unknown = rate, MODALITIES[rate_name]
+    return unknown
 
 
 def _heart_rate_extreme(
-    name: str, sign: int, rate: Series, smoothing_s: float, windows: Windows
+    name: str, sign: int, rate: Series, modality: str, smoothing_s: float, windows: Windows
 ) -> Channel:
     half_s = smoothing_s / 2
     step_s = smoothing_s / 6 if smoothing_s > 0 else min(rate.step_s or _FINEST_S, _FINEST_S)
@@ -92,7 +107,7 @@ def _heart_rate_extreme(
         return Measured(sign * (furthest - before), before_share, share)
 
     length_s = windows.window_s - windows.delay_s
-    return Channel(name, "heart_rate", "bpm", 1, False, windows.baseline_s, length_s, measure)
+    return Channel(name, modality, "bpm", 1, False, windows.baseline_s, length_s, measure)
 
 
 def _pulse_amplitude(amplitude: Series) -> Channel:
