@@ -6,6 +6,7 @@ import base64
 import hashlib
 import math
 from collections.abc import Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -54,6 +55,21 @@ def render_page(
         media: whence clips and video may come, as the policy's `media-src`; '' for nowhere.
         context: what the template shows.
     """
+    texts = ["".join(map(_asset, ["plots.js", *scripts] if plotly else scripts))] if scripts else []
+    if scripts and plotly:
+        texts.insert(0, _plotly())
+    page = _environment().get_template(template)
+    return page.render(
+        policy=_policy(texts, media),
+        style=Markup("".join(map(_asset, ["report.css", *styles]))),
+        scripts=[Markup(text) for text in texts],
+        data=Markup(_script_json(data)),
+        **context,
+    )
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("affectfuse.reports"),
         autoescape=True,
@@ -75,16 +91,7 @@ def render_page(
         "title": title,
         "unit": _unit,
     }
-    texts = ["".join(map(_asset, ["plots.js", *scripts] if plotly else scripts))] if scripts else []
-    if scripts and plotly:
-        texts.insert(0, _plotly())
-    return environment.get_template(template).render(
-        policy=_policy(texts, media),
-        style=Markup("".join(map(_asset, ["report.css", *styles]))),
-        scripts=[Markup(text) for text in texts],
-        data=Markup(_script_json(data)),
-        **context,
-    )
+    return environment
 
 
 def _asset(name: str) -> str:
@@ -154,7 +161,7 @@ def figure(value: float | None) -> str:
     """Return a number with three digits that count, n/a where it is not known."""
     if value is None or not math.isfinite(value):
         return "n/a"
-    if value == round(value):
+    if math.isclose(value, round(value), rel_tol=1e-9, abs_tol=1e-12):
         return number(value, 0)
     return number(value, min(max(2 - math.floor(math.log10(abs(value))), 0), 4))
 

@@ -8,7 +8,7 @@ from itertools import groupby
 from string import ascii_lowercase
 from typing import Any
 
-from affectfuse.reports.html import number
+from affectfuse.reports.html import figure, number
 from affectfuse.reports.session import SessionResult
 from affectfuse.scoring.base import Question, QuestionScore, SessionScore
 
@@ -29,6 +29,18 @@ _SCORES: Mapping[str, tuple[str, int]] = {
     "oss3": ("log ratio", 2),
 }
 """By protocol, what the score of one question is called, and its decimals."""
+
+
+_DIGITS: Mapping[str, int] = {
+    "ms": 0,
+    "bpm": 2,
+    "uS": 3,
+    "per minute": 1,
+    "probability": 3,
+    "share": 2,
+    "after / before": 3,
+}
+"""Decimals by unit, so that no cell is written otherwise for another's sake; else three digits."""
 
 
 def channels_by_modality(score: SessionScore) -> dict[str, list[str]]:
@@ -137,7 +149,7 @@ class _Sheet:
         score = number(row.score + 0.0, self._digits, sign=row.score != 0.0)
         return {
             "known": math.isfinite(row.value),
-            "text": number(row.value, column["digits"], sign=column["sign"]),
+            "text": _written(row.value, column["digits"]),
             "score": score if math.isfinite(row.score) else "",
             "coverage": f"{row.coverage:.0%}" if row.coverage < 0.995 else "",
             "note": row.note,
@@ -154,6 +166,10 @@ class _Sheet:
 
 def _place(row: QuestionScore) -> tuple[str, float, int]:
     return row.question, row.onset_s, row.presentation
+
+
+def _written(value: float, digits: int | None) -> str:
+    return figure(value) if digits is None else number(value, digits)
 
 
 def _disturbed(row: QuestionScore) -> list[str]:
@@ -184,12 +200,5 @@ def _in_groups(asked: Sequence[tuple[int, Question]]) -> _Groups:
 
 
 def _column(name: str, rows: Sequence[QuestionScore]) -> dict[str, Any]:
-    known = [row.value for row in rows if math.isfinite(row.value)]
-    whole = all(value == round(value) for value in known)
-    largest = max(map(abs, known), default=0.0) or 1.0
-    return {
-        "name": name,
-        "unit": next((row.unit for row in rows), ""),
-        "digits": 0 if whole else max(0, 2 - math.floor(math.log10(largest))),
-        "sign": any(value < 0 for value in known),
-    }
+    unit = next((row.unit for row in rows), "")
+    return {"name": name, "unit": unit, "digits": _DIGITS.get(unit)}

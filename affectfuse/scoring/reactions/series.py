@@ -90,11 +90,11 @@ class Series:
         return np.asarray(read)
 
     def smoothed(self, span_s: float) -> Series:
-        """Return its moving means over `span_s`, centred."""
-        step_s = max(self.step_s, _FINEST_S)
+        """Return its moving means over `span_s`, centred, at times that no other reading shifts."""
         if not len(self._edges_s):
             return self
-        times_s = np.arange(self._edges_s[0], self._edges_s[-1] + step_s, step_s)
+        first, last = (round(edge_s / _FINEST_S) for edge_s in self._edges_s[[0, -1]])
+        times_s = _FINEST_S * np.arange(first, last + 1)
         means, share = self.mean(times_s - span_s / 2, times_s + span_s / 2)
         return Series(times_s, np.where(share >= 0.5, means, np.nan))
 
