@@ -18,10 +18,10 @@ from affectfuse.reports.session import (
     interval_tracks,
     public,
     session_notes,
-    session_summary,
     warnings,
 )
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.summary import session_summary
 
 __all__ = ["render"]
 

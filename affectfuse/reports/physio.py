@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -177,7 +178,11 @@ def _word(name: str) -> str:
 
 def _cells(at: Array, values: Array, count: int, form: str) -> list[str]:
     """Return a column of text, n/a where nothing is known; of two in a row the later one."""
+    known = np.asarray(values, dtype=float).tolist()
+    texts = [f"{value:{form}}" if math.isfinite(value) else "n/a" for value in known]
+    if np.array_equal(at, np.arange(count)):
+        return texts
     column = ["n/a"] * count
-    for row, value in zip(at.tolist(), np.asarray(values, dtype=float).tolist(), strict=True):
-        column[row] = f"{value:{form}}" if np.isfinite(value) else "n/a"
+    for row, text in zip(at.tolist(), texts, strict=True):
+        column[row] = text
     return column

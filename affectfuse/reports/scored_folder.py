@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from affectfuse.errors import ResultError
-from affectfuse.reports.session import SCHEMA_VERSION
+from affectfuse.reports.summary import SCHEMA_VERSION
 from affectfuse.scoring.base import Contrast
 
 __all__ = ["ScoredSession", "read_scored"]

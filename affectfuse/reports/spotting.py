@@ -10,8 +10,9 @@ from pathlib import Path
 from affectfuse.containers import Interval
 from affectfuse.reports.media import Pictures
 from affectfuse.reports.page import render
-from affectfuse.reports.session import MICRO_EXPRESSION, SessionResult, session_summary
+from affectfuse.reports.session import MICRO_EXPRESSION, SessionResult
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.summary import session_summary
 from affectfuse.reports.writing import write_files
 
 __all__ = ["SPOTTING_OUTPUTS", "spotted_csv", "spotted_table", "write_spotted"]

@@ -14,8 +14,9 @@ from affectfuse.reports.media import Pictures
 from affectfuse.reports.page import render
 from affectfuse.reports.physio import physio_files
 from affectfuse.reports.score_tables import contrasts_csv, scores_csv
-from affectfuse.reports.session import SessionResult, session_summary
+from affectfuse.reports.session import SessionResult
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.summary import session_summary
 from affectfuse.reports.tables import micro_expressions_tsv, sidecar, timeline_csv
 
 __all__ = ["OUTPUTS", "check_writable", "write_files", "write_session"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reports.browsing import browser, needs_browser
 
 from affectfuse.cli import main
 from affectfuse.errors import ResultError
@@ -19,8 +20,9 @@ from affectfuse.reports.comparison import COLUMNS, Comparison, compare_folders, 
 from affectfuse.reports.comparison_page import COMPARISON_OUTPUTS, render_comparison
 from affectfuse.reports.panels import title
 from affectfuse.reports.scored_folder import read_scored
-from affectfuse.reports.session import SCHEMA_VERSION, SessionResult, session_summary
+from affectfuse.reports.session import SessionResult
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.summary import SCHEMA_VERSION, session_summary
 from affectfuse.scoring.base import Contrast, Question, QuestionScore, SessionScore
 
 MakeSession = Callable[..., SessionResult]
@@ -377,3 +379,21 @@ def test_the_command(
     code, printed, _ = run("schema")
     assert code == 0
     assert json.loads(printed)["properties"]["schema_version"] == {"const": SCHEMA_VERSION}
+
+
+@needs_browser
+def test_the_page_in_a_browser(tmp_path: Path) -> None:
+    long = Contrast("a_channel_with_a_name_of_many_words", "after", 2.5, "uS", 1.0, 3.0, note="why")
+    folders = visits(tmp_path / "in", "2026-03-01T10:00:00", "2026-03-02T10:00:00")
+    folders.append(put(tmp_path / ("name" * 20), document(HEART, SKIN, long, TOTAL)))
+    page = tmp_path / "page.html"
+    page.write_text(render_comparison(compare_folders(folders)), "utf-8")
+    with browser(tmp_path / "profile") as found:
+        found.open(page)
+        assert found.run("document.querySelectorAll('.forest .mark').length") == 8
+        for width in (360, 1080):
+            found.run(f"document.documentElement.style.width = '{width}px'")
+            reach = "Math.max(...[...document.querySelectorAll('section > *')].map(" \
+                "e => e.getBoundingClientRect().right))"  # fmt: skip
+            assert found.run(reach) <= width
+        assert found.console == []

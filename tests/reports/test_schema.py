@@ -21,8 +21,9 @@ from affectfuse.pipeline import score_recording, spot_recording
 from affectfuse.recording.base import Recording, RecordingInfo
 from affectfuse.recording.writing import VideoWriter
 from affectfuse.reports.schemas import session_schema
-from affectfuse.reports.session import SCHEMA_VERSION, Mode, SessionResult, session_summary
+from affectfuse.reports.session import Mode, SessionResult
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.summary import SCHEMA_VERSION, session_summary
 from affectfuse.scoring.base import Question, QuestionKind
 
 MakeSession = Callable[..., SessionResult]

@@ -22,10 +22,10 @@ from affectfuse.reports.session import (
     SessionResult,
     coverage,
     public,
-    session_summary,
     warnings,
 )
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.summary import session_summary
 from affectfuse.reports.tables import micro_expressions_tsv, sidecar, timeline_csv
 from affectfuse.scoring.base import SessionScore
 
