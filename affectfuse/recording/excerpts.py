@@ -29,8 +29,8 @@ class VideoExcerpts:
     """Reads stretches of a video file at its own timestamps; a context manager.
 
     Times are those of `open_recording`: 0 is the start of the recording. A stretch costs the frames
-    from the last key frame before it, however long the file is; stretches in order of time never
-    cost more than reading the file once, where its container knows its key frames.
+    from the last key frame before it that others need, however long the file is; stretches in order
+    of time never cost more than reading the file once, where its container knows its key frames.
 
     Args:
         path: of the file.
@@ -45,14 +45,15 @@ class VideoExcerpts:
     def __init__(self, path: Path) -> None:
         source = parse_source(path)
         self.decoded = 0
-        self._time_s = -math.inf
+        self._time_s = self._wanted_s = -math.inf
+        self._zero_s = 0.0
         with ExitStack() as stack:
             self._container = stack.enter_context(open_container(source))
             self._video = video_stream(source, self._container)
             self._video.thread_type = "AUTO"
-            start, packets = self._container.start_time, self._container.demux(self._video)
+            start = self._container.start_time
             start_s = None if start is None else Fraction(start, av.time_base)
-            self._demuxer = Demuxer(packets, [self._video], start_s, 0.0)
+            self._demuxer = Demuxer(self._packets(), [self._video], start_s, 0.0)
             self._rgb = RgbConverter(self._video.sample_aspect_ratio)
             self._frames = self._decoded()
             first = next(self._frames, None)  # fixes where 0 is
@@ -88,6 +89,7 @@ class VideoExcerpts:
 
     def _from(self, start_s: float) -> Iterator[tuple[float, Any]]:
         """Yield decoded frames, the first of them not later than `start_s` where there is one."""
+        self._wanted_s = start_s
         if not self._leads_to(start_s):
             for earlier_s in _EARLIER_S:
                 self._seek(start_s - earlier_s)
@@ -117,9 +119,18 @@ class VideoExcerpts:
             self._container.seek(ticks, stream=self._video)
         except (av.FFmpegError, OSError) as error:
             raise RecordingError(f"no place in the file can be sought ({error})") from None
-        self._demuxer.restart(self._container.demux(self._video))
+        self._demuxer.restart(self._packets())
         self._time_s = -math.inf
         self._frames = self._decoded()
+
+    def _packets(self) -> Iterator[Any]:
+        """Yield packets; until the wanted time only frames that others need will be decoded."""
+        own, context = self._video.time_base, self._video.codec_context
+        for packet in self._container.demux(self._video):
+            if packet.pts is not None:
+                early = float(packet.pts * own) - self._zero_s < self._wanted_s
+                context.skip_frame = "NONREF" if early else "DEFAULT"
+            yield packet
 
     def _decoded(self) -> Iterator[tuple[float, Any]]:
         for decoded in self._demuxer.decoded(self._video):
