@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from affectfuse.checkpoint import load_checkpoint
 from affectfuse.config import load_recipe
 from affectfuse.containers import Tick
-from affectfuse.errors import ConfigError
+from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.training.fused_crossval import cross_validate_fused
 from affectfuse.training.preparation import prepare
 from affectfuse.training.train import train
@@ -137,3 +137,9 @@ def test_features_that_are_not_there_are_named(recipe: DictConfig, tmp_path: Pat
     recipe.modalities = {"voices": config}
     with pytest.raises(ConfigError, match=r"no features 'voices'. Did you mean 'voice'\?"):
         train(recipe, tmp_path / "out")
+
+
+def test_a_class_that_nobody_has_is_named(recipe: DictConfig, tmp_path: Path) -> None:
+    recipe.dataset.targets.state.classes = ["calm", "tense", "bored"]
+    with pytest.raises(DatasetError, match="no training sample of 'bored' among .* of 'state'"):
+        cross_validate_fused(recipe, tmp_path / "out")
