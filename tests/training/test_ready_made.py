@@ -141,5 +141,5 @@ def test_features_that_are_not_there_are_named(recipe: DictConfig, tmp_path: Pat
 
 def test_a_class_that_nobody_has_is_named(recipe: DictConfig, tmp_path: Path) -> None:
     recipe.dataset.targets.state.classes = ["calm", "tense", "bored"]
-    with pytest.raises(DatasetError, match="no training sample of 'bored' among .* of 'state'"):
+    with pytest.raises(DatasetError, match=r"no training sample of 'bored' among .* of 'state'"):
         cross_validate_fused(recipe, tmp_path / "out")
