@@ -157,10 +157,6 @@ class Checkpoint:
             "versions": dict(self.versions),
         }
 
-    def classes(self) -> list[type]:
-        """Return the classes that compute the fused estimate."""
-        return [FusionModel, type(self.model().head)]
-
     def digest(self) -> str:
         """Return a digest of all that decides what the model says."""
         stated = (self.modality_configs, self.sample_specs, self.fusion_config, self.prior_logits)

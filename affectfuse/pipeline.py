@@ -101,7 +101,9 @@ def score_recording(
             "face": _face(recipe),
             "checkpoint": checkpoint.digest() if checkpoint else None,
         }
-        classes = [*map(type, modalities.values()), *(checkpoint.classes() if checkpoint else ())]
+        classes: list[type] = [type(modality) for modality in modalities.values()]
+        if estimator:
+            classes += [type(estimator), type(estimator.model.head)]
         key = tracks_key(recording, facts, configuration, classes)
         return kept_or_made(cache, key, recording, make) if key else make()
 

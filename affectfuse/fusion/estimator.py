@@ -40,13 +40,16 @@ class Estimator:
         model: trained; it is put in evaluation mode.
         targets: what the model predicts.
         calibration: of its estimates.
+
+    Attributes:
+        model: the same.
     """
 
     def __init__(
         self, model: FusionModel, targets: Sequence[Target], calibration: Calibration | None = None
     ) -> None:
         self.outputs = Outputs(targets)
-        self._model = model.eval()
+        self.model = model.eval()
         self._calibration = calibration or Calibration()
 
     @torch.inference_mode()
@@ -57,7 +60,7 @@ class Estimator:
             ValueError: when a sample is not of the shape that the model was trained on.
         """
         samples, present, quality = {}, {}, {}
-        for name, shape in self._model.sample_shapes.items():
+        for name, shape in self.model.sample_shapes.items():
             sample = tick.samples.get(name)
             here = usable(sample)
             array: Array = np.zeros(shape, np.float32)
@@ -72,7 +75,7 @@ class Estimator:
             samples[name] = torch.from_numpy(array)[None]
             present[name] = torch.tensor([here])
             quality[name] = torch.tensor([trust], dtype=torch.float32)
-        output = self._model(samples, present, quality)
+        output = self.model(samples, present, quality)
         fused = self._activated(output.logits, FUSED)
         probabilities = self._named(fused, {"classes", "labels"})
         return Estimate(
@@ -90,7 +93,7 @@ class Estimator:
 
     def _activated(self, logits: Tensor, estimate: str) -> Array:
         calibrated = self.outputs.calibrated(
-            logits[0], self._model.prior_logits, self._calibration.of(estimate)
+            logits[0], self.model.prior_logits, self._calibration.of(estimate)
         )
         return self.outputs.activate(calibrated).numpy()
 

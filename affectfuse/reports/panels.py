@@ -149,6 +149,7 @@ def _panel(
     prefix: str = "",
 ) -> dict[str, Any]:
     """Return one panel; `prefix` goes before the names of its series under the cursor."""
+    unit = "" if unit == "1" else unit  # a number without one
     panel = {"title": name, "unit": unit, "height": height, "range": span, "prefix": prefix}
     return panel | {"series": series, "gaps": missing or []}
 

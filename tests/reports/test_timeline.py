@@ -145,7 +145,12 @@ def test_the_cursor_reads_all_panels(
     assert "no face" in told(200.5)
     assert page.run("document.querySelectorAll('img[src=x]').length") == 0
     page.run("plot.dispatchEvent(new PointerEvent('pointerleave'))")
-    assert page.run("plot.querySelector('.readings').hidden")
+    hidden = "plot.querySelector('.readings').hidden"
+    assert page.run(hidden)
+    for kind in ("down", "up", "leave"):  # as a finger does that taps
+        page.run(f"pointer('pointer{kind}', 0.3, {{ pointerType: 'touch' }})")
+    assert not page.run(hidden)
+    assert page.run("moments") == [pytest.approx(0.3 * session.duration_s, abs=0.01)]
     assert page.console == []
 
 

@@ -115,7 +115,11 @@
       }
     });
     addEventListener("pointercancel", () => { pressed = null; selection.hidden = true; });
-    plot.addEventListener("pointerleave", () => { moved = null; cursor.hidden = told.hidden = true; });
+    plot.addEventListener("pointerleave", (event) => {
+      if (event.pointerType === "touch") return;  // a finger leaves as soon as it has tapped
+      moved = null;
+      cursor.hidden = told.hidden = true;
+    });
     plot.addEventListener("dblclick", views.all);
   };
 
