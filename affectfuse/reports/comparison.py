@@ -89,7 +89,7 @@ class Comparison:
 
     def chance_of_any(self, level: float = 0.05) -> float:
         """Return how likely an adjusted p below `level` is in any session, were there no effect."""
-        tested = [s for s in self.sessions if any(_tested(c) for c in s.contrasts)]
+        tested = [s for s in self.sessions if any(math.isfinite(c.p_adjusted) for c in s.contrasts)]
         return 1.0 - (1.0 - level) ** len(tested)
 
     def warnings(self) -> list[str]:
@@ -277,7 +277,3 @@ def _listed(names: Iterable[str]) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= 120 else f"{text[:119]}\N{HORIZONTAL ELLIPSIS}"
-
-
-def _tested(contrast: Contrast) -> bool:
-    return math.isfinite(contrast.p_value)

@@ -41,7 +41,7 @@ def physio_files(result: SessionResult) -> dict[str, str | bytes]:
     for table in _tables(result.tracks.values()):
         name = f"recording-{table.label}_physio"
         files[f"{name}.tsv.gz"] = table.compressed()
-        files[f"{name}.json"] = strict_json({**table.sidecar(), **said}) + "\n"
+        files[f"{name}.json"] = strict_json({**said, **table.sidecar()}) + "\n"
     return files
 
 

@@ -148,6 +148,7 @@ def test_one_person_over_time(tmp_path: Path) -> None:
     assert page.text.count("1.25 to 3.75") == 3 + 3, "in the table, and of each mark"
     assert "p 0.030" in page.text
     assert "58% known" in page.text
+    assert page.text.index("2026-03-02 00:30+02:00") < page.text.index("2026-03-05 10:00+01:00")
 
 
 @pytest.mark.parametrize(
@@ -344,7 +345,11 @@ def test_a_folder_given_twice_counts_once_and_equal_names_are_told_apart(tmp_pat
         compare_folders([one])
 
 
-def test_a_session_without_a_tested_contrast_adds_no_chance(tmp_path: Path) -> None:
+def test_a_session_without_an_adjusted_p_adds_no_chance(tmp_path: Path) -> None:
+    assert math.isfinite(TOTAL.p_value)
+    folders = [put(tmp_path / name, document(TOTAL)) for name in ("c", "d")]
+    assert compare_folders(folders).chance_of_any() == 0.0
+    assert "with a chance" not in render_comparison(compare_folders(folders))
     untested = Contrast("heart_rate_bpm", "after", math.nan, "bpm", note="2 events")
     folders = [put(tmp_path / "a", document(HEART)), put(tmp_path / "b", document(untested))]
     assert compare_folders(folders).chance_of_any() == pytest.approx(0.05)
