@@ -62,6 +62,7 @@ def render_comparison(comparison: Comparison) -> str:
         tables=[_table(comparison, protocol, notes) for protocol in comparison.protocols],
         notes=notes,
         chance=comparison.chance_of_any(),
+        totals=any(c.is_total for name in comparison.protocols for c in comparison.columns(name)),
     )
 
 
