@@ -196,7 +196,7 @@ def _linked(footage: _Footage, out: Path) -> PageVideo:
         url = path.as_uri()
     else:
         url = quote(os.fsencode(relative.replace(os.sep, "/")))
-    return PageVideo(f"'{path.name}', which lies beside this page or not far", footage.clock, url)
+    return PageVideo(f"'{path.name}', where it lay when this page was made", footage.clock, url)
 
 
 def _playing(footage: _Footage) -> list[str]:

@@ -61,6 +61,23 @@ class Browser:
             raise AssertionError(found["exceptionDetails"])
         return found["result"].get("value")
 
+    def click(self, x: float, y: float) -> None:
+        """Click at a place of the window, in pixels."""
+        for kind in ("mousePressed", "mouseReleased"):
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+
+    def look(self, *, width: int = 1200, dark: bool = False, paper: bool = False) -> None:
+        """Show the page so wide, in the dark, as on paper."""
+        self._call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=900,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        colours = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._call("Emulation.setEmulatedMedia", media="print" if paper else "", features=[colours])
+
     def press(self, key: str) -> None:
         """Press and release a key."""
         code = {"Enter": 13, " ": 32}[key]

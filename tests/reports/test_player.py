@@ -13,7 +13,7 @@ import pytest
 from recording.videos import write_video
 from reports.browsing import Browser, browser, needs_browser
 
-from affectfuse.containers import Interval, IntervalTrack, Place
+from affectfuse.containers import Interval, IntervalTrack, Place, Track
 from affectfuse.recording.clocks import Clock
 from affectfuse.recording.facts import recording_facts
 from affectfuse.recording.reader import open_recording
@@ -26,6 +26,7 @@ pytestmark = needs_browser
 RATE_HZ = 25
 EVEN = np.arange(500) / RATE_HZ
 UNEVEN = np.cumsum(np.r_[0.0, np.random.default_rng(2).uniform(0.02, 0.06, 499)]).round(3)
+BEAT_S = np.arange(200) / 10
 HOSTILE = 'a "b" <img src=x> #1 100%25 ü?&\'.mp4'
 
 # What the picture's grey level says: 20 + 10 * (seconds of the recording).
@@ -79,7 +80,7 @@ def page_of(
         str(video),
         20.0,
         "offline causal",
-        tracks={},
+        tracks={"bvp": Track("bvp", "AC/DC", BEAT_S, np.sin(BEAT_S), np.ones(200))},
         intervals={"micro_expression": IntervalTrack("micro_expression", (found,))},
         provenance={"recording": facts},
     )
@@ -140,6 +141,33 @@ def test_what_is_seen_is_the_moment(
         reached = opened.run(MOMENT % moment_s)
         assert reached["at"] == pytest.approx(moment_s, abs=0.3)
         assert seconds_seen(opened) == pytest.approx(reached["at"], abs=0.25)
+    assert opened.console == []
+
+
+def test_a_click_in_the_timeline_plays_that_moment(chromium: Browser, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "v.mp4", tuple(EVEN), images=images(EVEN))
+    opened = chromium.open(page_of(video, tmp_path, "embed"))
+    left, top, width, height = opened.run("""(() => {
+      const plot = document.getElementById("timeline");
+      plot.scrollIntoView({ block: "center", behavior: "instant" });
+      const box = plot.getBoundingClientRect();
+      return [box.left, box.top, box.width, box.height];
+    })()""")
+    where = """new Promise((done) => setTimeout(() => {
+      const video = document.getElementById("recording");
+      video.pause();
+      done([video.currentTime, document.querySelector("#timeline .playing").hidden]);
+    }, 600))"""
+    seen = []
+    for share in (0.3, 0.6):
+        opened.click(left + share * width, top + height / 2)
+        at_s, hidden = opened.run(where)
+        assert not hidden
+        seen.append(at_s)
+    assert seen[1] - seen[0] == pytest.approx(0.3 * 20.0, abs=1.5)
+    assert seconds_seen(opened) == pytest.approx(seen[1], abs=0.3)
+    opened.run('document.querySelector("button.time").click()')  # of the expression, at 6 s
+    assert opened.run(where)[0] == pytest.approx(6.3, abs=0.8)
     assert opened.console == []
 
 
