@@ -14,62 +14,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scoring.simulated import Design, Effect, Simulated, simulate
+from reports.scored_sessions import PROTOCOLS, hostile, recorded, scored, simulated
+from scoring.simulated import Design, Simulated
 
-from affectfuse.config import build, load_node
 from affectfuse.containers import Array, IntervalTrack, Track
 from affectfuse.reports.page import render
 from affectfuse.reports.score_section import score_section
-from affectfuse.reports.session import SessionResult
-from affectfuse.scoring.base import Question, ScoringProtocol
+from affectfuse.scoring.base import Question
 
-PROTOCOLS: list[tuple[str, Design]] = [
-    ("baseline_shift", "events"),
-    ("comparison_question", "comparison"),
-    ("concealed_information", "items"),
-    ("oss3", "comparison"),
-]
-EFFECT = Effect(heart_rate_bpm=5.0, eda_us=0.5, micro_expressions=2)
 MINUS = "\N{MINUS SIGN}"
-HOSTILE = "</script><img src=x onerror=\"alert(1)\"><i>& 'text'</i>"
-
-
-@cache
-def recorded(design: Design) -> Simulated:
-    return simulate(3, design, EFFECT)
-
-
-@cache
-def simulated(design: Design) -> Simulated:
-    """A session in which every track is known throughout."""
-    session = recorded(design)
-    whole: dict[str, Track | IntervalTrack] = {}
-    for name, track in session.tracks.items():
-        if isinstance(track, Track):
-            known = np.isfinite(track.values)
-            values = np.interp(track.times_s, track.times_s[known], track.values[known])
-            values = np.ones(len(values)) if name == "face_visible" else values
-            track = Track(name, track.unit, track.times_s, values, np.ones(len(values)))
-        whole[name] = track
-    return replace(session, tracks=whole)
-
-
-def scored(session: Simulated, protocol: str, **more: Any) -> SessionResult:
-    node = load_node("protocol", protocol)
-    for key, value in {"permutations": 99, **more}.items():
-        node[key] = value
-    score = build(node, ScoringProtocol).score(*session.all())  # type: ignore[type-abstract]
-    tracks = session.tracks
-    return SessionResult(
-        "interview.mp4",
-        session.questions[-1].offset_s + 30.0,
-        "offline causal",
-        {name: track for name, track in tracks.items() if isinstance(track, Track)},
-        {name: track for name, track in tracks.items() if isinstance(track, IntervalTrack)},
-        session.estimates,
-        events=session.questions,
-        score=score,
-    )
 
 
 @dataclass
@@ -505,40 +458,6 @@ def test_series_and_presentations_have_their_headings() -> None:
     ]
     assert places == sorted(places)
     assert "presentation 1" not in page_of(recorded("events"), "baseline_shift").text.lower()
-
-
-def hostile() -> SessionResult:
-    session = recorded("comparison")
-    tracks = dict(session.tracks)
-    eda = tracks.pop("eda_us")
-    assert isinstance(eda, Track)
-    tracks[HOSTILE] = replace(eda, name=HOSTILE, unit=HOSTILE)
-    questions = tuple(
-        replace(q, label=q.label + HOSTILE, series=HOSTILE) for q in session.questions
-    )
-    result = scored(Simulated(tracks, session.estimates, questions), "comparison_question")
-    assert result.score is not None
-    rows = [replace(row, note=HOSTILE, artefact=HOSTILE) for row in result.score.rows]
-    contrasts = [replace(c, note=HOSTILE) for c in result.score.contrasts]
-    return replace(
-        result,
-        source=HOSTILE,
-        score=replace(
-            result.score,
-            rows=tuple(rows),
-            contrasts=tuple(contrasts),
-            methods=HOSTILE,
-            references=(HOSTILE,),
-            absent=(HOSTILE,),
-            notes=(HOSTILE,),
-        ),
-        provenance={
-            "versions": {"affectfuse": HOSTILE},
-            "recording": {"parts": {HOSTILE: {"codec": HOSTILE, "alignment": {"how": HOSTILE}}}},
-            "face_landmarks": HOSTILE,
-            "configuration": {"modalities": {HOSTILE: {"method": HOSTILE}}},
-        },
-    )
 
 
 def test_nothing_from_outside_becomes_markup() -> None:
