@@ -6,10 +6,12 @@ import csv
 import json
 import math
 import os
+import re
 import stat
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import av
 import pytest
@@ -66,7 +68,7 @@ def read_timeline(out: Path) -> list[dict[str, str]]:
 
 def test_score_without_a_checkpoint(run: Run, face_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    code, printed, _ = run("score", face_file, "--out", out)
+    code, printed, _ = run("score", face_file, "--out", out, "--video", "link")
     assert code == 0
     assert str(out / "report.html") in printed
     rows = read_timeline(out)
@@ -83,7 +85,25 @@ def test_score_without_a_checkpoint(run: Run, face_file: Path, tmp_path: Path) -
     assert any("no checkpoint" in note for note in session["notes"])
     assert (out / "micro_expressions.tsv").read_text().startswith("onset\tduration\ttrial_type\t")
     assert stat.S_IMODE(out.stat().st_mode) == 0o700
-    assert "<script src" not in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "<script src" not in page
+    linked = unquote(re.search(r'<video[^>]* src="([^"]*)"', page)[1])
+    assert (out / linked).resolve() == face_file
+
+
+def test_what_cannot_go_into_the_page_is_refused_at_once(
+    run: Run, face_file: Path, tmp_path: Path
+) -> None:
+    out, session = tmp_path / "out", tmp_path / "session.yaml"
+    session.write_text(
+        "purpose: a test\nconsent: {given: true, record: form 1}\n"
+        f"recordings: {{camera: {{path: '{face_file}'}}}}\n"
+    )
+    for source in (face_file, session):
+        found = run("score", source, "--out", out, "--video", "embed", "--no-thumbnails")
+        refused(found, "--no-thumbnails", "--video embed", "leave one of the two out")
+    assert not out.exists()
+    assert run("score", face_file, "--out", out, "--video", "film")[0] == 2
 
 
 def test_score_with_the_demo_checkpoint(run: Run, face_file: Path, tmp_path: Path) -> None:
