@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
 from affectfuse.containers import Array, Face, Frame
-from affectfuse.recording.alignment import INTEROCULAR_SHARE, FaceAligner
+from affectfuse.recording.alignment import INTEROCULAR_SHARE, FaceAligner, crop_place
 from affectfuse.recording.landmarks import EYE_CORNERS, LANDMARKS, NOSE_BRIDGE
 
 SIZE = 128
@@ -55,6 +56,25 @@ def test_the_picture_follows_the_matrix() -> None:
     assert aligned is not None
     y, x = np.nonzero(aligned.crop[..., 0] > 100)
     np.testing.assert_allclose([x.mean(), y.mean()], in_crop(aligned.matrix, nose), atol=1.0)
+
+
+@pytest.mark.parametrize(("turn", "size"), [(0.0, 1.0), (0.35, 0.7), (-0.5, 2.5)])
+def test_the_place_of_a_crop_is_where_it_was_cut(turn: float, size: float) -> None:
+    small = np.random.default_rng(1).integers(0, 255, (6, 8, 3)).astype(np.uint8)
+    image = cv2.resize(small, (640, 480), interpolation=cv2.INTER_CUBIC)
+    landmarks = points(np.array([330.0, 250.0]), turn, size)
+    aligned = FaceAligner(SIZE, 0.0).align(frame(0.0, landmarks, image))
+    assert aligned is not None
+    place = aligned.place
+    assert place.turn_degrees == pytest.approx(np.degrees(turn), abs=1.0)
+    scale = np.sqrt(np.linalg.det(aligned.matrix[:, :2]))
+    assert place.side_px == pytest.approx(SIZE / scale)
+    inside = np.abs(in_crop(aligned.matrix, np.array([place.x_px, place.y_px])) - SIZE / 2)
+    assert inside.max() < 1e-6
+    again = crop_place(image, place, SIZE).astype(float)
+    known = again.any(axis=2)  # beyond the image it is black, the aligned crop repeats the edge
+    assert known.mean() > 0.3
+    assert np.abs(again - aligned.crop)[known].mean() < 4.0
 
 
 @pytest.mark.parametrize("rate_hz", [20.0, 30.0])

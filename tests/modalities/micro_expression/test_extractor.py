@@ -125,6 +125,10 @@ def test_a_pushed_smile_is_found_cut_and_recognised(face_video: list[Frame]) -> 
     assert interval.label == "happiness"
     assert {f"p_{name}" for name in CLASSES} <= set(interval.values)
     assert interval.thumbnail_jpeg.startswith(b"\xff\xd8")
+    assert interval.place is not None
+    height, width = face_video[0].image.shape[:2]
+    assert 0.3 * width < interval.place.x_px < 0.7 * width
+    assert 0.3 * height < interval.place.y_px < 0.7 * height
     clip = seen[0]
     side = clip.shape[-1]
     mouth = clip[:2, 2:6, int(0.6 * side) : int(0.9 * side)]
