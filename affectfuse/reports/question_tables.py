@@ -151,7 +151,7 @@ class _Sheet:
             "known": math.isfinite(row.value),
             "text": _written(row.value, column["digits"]),
             "score": score if math.isfinite(row.score) else "",
-            "coverage": f"{row.coverage:.0%}" if row.coverage < 0.995 else "",
+            "coverage": f"{row.coverage:.0%}" if row.modality and row.coverage < 0.995 else "",
             "note": row.note,
             "number": self._notes.get(row.note),
             "flags": self._lettered(part for part in _disturbed(row) if part not in shared),
