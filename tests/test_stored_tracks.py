@@ -19,7 +19,16 @@ from affectfuse import pipeline, stored_tracks
 from affectfuse.checkpoint import load_checkpoint
 from affectfuse.cli import main
 from affectfuse.config import load_recipe
-from affectfuse.containers import Estimate, Frame, Interval, IntervalTrack, Reading, Tick, Track
+from affectfuse.containers import (
+    Estimate,
+    Frame,
+    Interval,
+    IntervalTrack,
+    Place,
+    Reading,
+    Tick,
+    Track,
+)
 from affectfuse.gathering import Gathered
 from affectfuse.pipeline import score_recording, score_session
 from affectfuse.recording.reader import Recording
@@ -95,7 +104,9 @@ def gathered() -> Gathered:
     found = (
         Interval(0.1, 0.30000000000000004, "happiness", math.nan, 1 / 3, {"au12": 0.1}, b"\xff\0a"),
         Interval(1.5, 1.5, '"quoted" \ud800'),
-        Interval(2.0, 3.0, "blink", thumbnail_jpeg=bytes(range(256))),
+        Interval(
+            2.0, 3.0, "x", thumbnail_jpeg=bytes(range(256)), place=Place(0.1, -1 / 3, 1e-9, -30.0)
+        ),
     )
     fused = Estimate(
         1.0,

@@ -244,6 +244,8 @@ def _written(result: SessionResult, out: Path, *, thumbnails: bool, video: Video
     from affectfuse.reports.media import take_pictures
     from affectfuse.reports.writing import write_session
 
+    if video is Video.embed:
+        typer.echo("embedding the recording; a copy takes a third of its length", err=True)
     pictures = take_pictures(result, out, thumbnails=thumbnails, video=video.value)
     report = write_session(result, out, pictures)
     for note in pictures.notes:

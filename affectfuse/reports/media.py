@@ -142,7 +142,7 @@ def refuse_video(recording: Recording, video: VideoChoice, *, thumbnails: bool =
         )
     info = _with_pictures(recording)
     path = Path(info.source)
-    if info.kind != "file" or not path.is_file():
+    if info.kind != "file" or not info.width or not path.is_file():
         raise OutputError(
             f"--video {video}: '{info.source}' leaves no video file that a page could play; leave "
             "--video out."

@@ -207,11 +207,15 @@ class Camera(Recording):
 
 
 def test_what_cannot_be_shown_is_refused_before_the_work(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(OutputError, match=r"--video link: 'camera:0' leaves no video file"):
         refuse_video(Camera(path), "link")
     refuse_video(Camera(path), "none")
+    table = tmp_path / "eda.csv"
+    table.write_text("time_s,eda_us\n0,1\n1,1\n")
+    with pytest.raises(OutputError, match=r"eda\.csv' leaves no video file"):
+        refuse_video(SignalTableRecording(table, "eda"), "embed")
     with open_recording(path) as recording:
         refuse_video(recording, "embed")
         refuse_video(recording, "link", thumbnails=False)
