@@ -141,7 +141,8 @@ def number(value: float | None, digits: int = 2, *, sign: bool = False) -> str:
     """Return a number with so many decimals, n/a where it is not known."""
     if value is None or not math.isfinite(value):
         return "n/a"
-    return f"{value:{'+' if sign else ''}.{digits}f}".replace("-", _MINUS)
+    value = round(value, digits) + 0.0  # what rounds to zero has no sign
+    return f"{value:{'+' if sign and value else ''}.{digits}f}".replace("-", _MINUS)
 
 
 def _heading(name: str) -> tuple[str, str]:

@@ -146,7 +146,7 @@ class _Sheet:
             row = QuestionScore(place[0], place[1], column["name"], math.nan, "", 0.0, note)
         if row.note:
             self._notes.setdefault(row.note, len(self._notes) + 1)
-        score = number(row.score + 0.0, self._digits, sign=row.score != 0.0)
+        score = number(row.score, self._digits, sign=True)
         return {
             "known": math.isfinite(row.value),
             "text": _written(row.value, column["digits"]),

@@ -18,6 +18,8 @@ from reports.scored_sessions import PROTOCOLS, hostile, recorded, scored, simula
 from scoring.simulated import Design, Simulated
 
 from affectfuse.containers import Array, IntervalTrack, Track
+from affectfuse.reports.html import figure, percent
+from affectfuse.reports.html import number as write_number
 from affectfuse.reports.page import render
 from affectfuse.reports.score_section import score_section
 from affectfuse.scoring.base import Question
@@ -499,3 +501,30 @@ def test_a_question_marked_twice_is_two_rows() -> None:
     twin = Question(first.onset_s, first.offset_s, first.label, presentation=2)
     page = page_of(replace(session, questions=(first, twin, *session.questions[1:])), "oss3")
     assert set(page.questions) == set(range(1, len(session.questions) + 2))
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "sign", "text"),
+    [
+        (-0.001, 2, True, "0.00"),
+        (-0.0, 0, True, "0"),
+        (0.006, 2, True, "+0.01"),
+        (-1.234, 1, False, f"{MINUS}1.2"),
+        (math.nan, 2, False, "n/a"),
+    ],
+)
+def test_numbers(value: float, digits: int, sign: bool, text: str) -> None:
+    assert write_number(value, digits, sign=sign) == text
+
+
+def test_digits_that_count() -> None:
+    written = [figure(v) for v in (123.456, -12.345, 1.2345, 0.012345, 0.0, 3.0, 2 + 1e-12, -900.0)]
+    assert written == ["123", f"{MINUS}12.3", "1.23", "0.0123", "0", "3", "2", f"{MINUS}900"]
+    assert [percent(v) for v in (0.0004, 0.012, 0.5, 0.9991, 1.0, math.nan)] == [
+        "0.04%",
+        "1.2%",
+        "50%",
+        "99.91%",
+        "100%",
+        "n/a",
+    ]
