@@ -15,7 +15,8 @@
     node.hidden = true;
     return node;
   };
-  const canvas = document.createElement("div");
+  const canvas = part("canvas");
+  canvas.hidden = false;
   const cursor = part("cursor"), playing = part("playing"), selection = part("selection"), told = part("readings");
   let view = whole, drawn, played = null;
 
