@@ -17,6 +17,9 @@ __all__ = ["ABSENT", "channels_by_modality", "question_tables"]
 ABSENT = "absent"
 """Modality, on the page, of channels that the session lacks."""
 
+OTHER = "other"
+"""Modality, on the page, of channels that do not say theirs."""
+
 COUNTED = "counted"
 """What the table of the channels that make up the total is called on the page."""
 
@@ -44,13 +47,16 @@ _DIGITS: Mapping[str, int] = {
 
 
 def channels_by_modality(score: SessionScore) -> dict[str, list[str]]:
-    """Return the channels of a score by modality, those that are absent last."""
+    """Return the channels of a score by modality, those that are absent last.
+
+    A channel whose modality nobody said is absent when nothing of it was ever known.
+    """
     found: dict[str, list[str]] = {}
+    known = {row.channel for row in score.rows if row.coverage > 0.0}
     for name, modality in {row.channel: row.modality for row in score.rows}.items():
-        found.setdefault(modality or ABSENT, []).append(name)
+        found.setdefault(modality or (OTHER if name in known else ABSENT), []).append(name)
     measured = {name for names in found.values() for name in names}
-    lacking = [name for name in score.absent if name not in measured]
-    lacking = found.pop(ABSENT, []) + lacking
+    lacking = found.pop(ABSENT, []) + [name for name in score.absent if name not in measured]
     return found | ({ABSENT: lacking} if lacking else {})
 
 
@@ -93,13 +99,14 @@ class _Sheet:
     def __init__(self, score: SessionScore) -> None:
         self.score_is, self._digits = _SCORES.get(score.protocol, ("score", 2))
         self._rows = {(_place(row), row.channel): row for row in score.rows}
+        self._absent = set(channels_by_modality(score).get(ABSENT, []))
         self._columns: dict[str, list[QuestionScore]] = {}
         self._shared: dict[tuple[str, float, int], list[str]] = {}
         self._notes: dict[str, int] = {}
         self._flags: dict[str, str] = {}
         for row in score.rows:
             self._columns.setdefault(row.channel, []).append(row)
-            if row.modality:
+            if row.channel not in self._absent:
                 shared = self._shared.setdefault(_place(row), _disturbed(row))
                 self._shared[_place(row)] = [part for part in shared if part in _disturbed(row)]
 
@@ -141,6 +148,7 @@ class _Sheet:
         self, place: tuple[str, float, int], shared: Sequence[str], column: Mapping[str, Any]
     ) -> dict[str, Any]:
         row = self._rows.get((place, column["name"]))
+        partly = column["name"] not in self._absent and row is not None and row.coverage < 0.995
         if row is None:
             note = f"the session has no track for {column['name']}"
             row = QuestionScore(place[0], place[1], column["name"], math.nan, "", 0.0, note)
@@ -151,14 +159,15 @@ class _Sheet:
             "known": math.isfinite(row.value),
             "text": _written(row.value, column["digits"]),
             "score": score if math.isfinite(row.score) else "",
-            "coverage": f"{row.coverage:.0%}" if row.modality and row.coverage < 0.995 else "",
+            "coverage": f"{row.coverage:.0%}" if partly else "",
             "note": row.note,
             "number": self._notes.get(row.note),
             "flags": self._lettered(part for part in _disturbed(row) if part not in shared),
         }
 
     def _lettered(self, artefacts: Iterable[str]) -> dict[str, str]:
-        for artefact in (found := list(artefacts)):
+        found = list(artefacts)
+        for artefact in found:
             letter = ascii_lowercase[len(self._flags) % len(ascii_lowercase)]
             self._flags.setdefault(artefact, letter)
         return {artefact: self._flags[artefact] for artefact in found}

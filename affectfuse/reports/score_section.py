@@ -136,7 +136,7 @@ def _quality(score: SessionScore, result: SessionResult) -> dict[str, Any]:
         {
             "modality": modality,
             "channels": names,
-            **_counted([r for r in score.rows if r.modality == modality]),
+            **_counted([row for row in score.rows if row.channel in names]),
         }
         for modality, names in channels.items()
     ]
@@ -148,7 +148,7 @@ def _quality(score: SessionScore, result: SessionResult) -> dict[str, Any]:
         "absent": {n: _LACKING.get(n, "the session has no track that gives it") for n in lacking},
         "unusable": unusable,
         "questions": [
-            {"number": place, "event": event, "shares": _shares(score.rows, event, list(channels))}
+            {"number": place, "event": event, "shares": _shares(score.rows, event, channels)}
             for place, event in enumerate(result.events, start=1)
         ],
     }
@@ -166,15 +166,13 @@ def _counted(rows: Sequence[QuestionScore]) -> dict[str, Any]:
 
 
 def _shares(
-    rows: Sequence[QuestionScore], event: Question, modalities: Sequence[str]
+    rows: Sequence[QuestionScore], event: Question, channels: Mapping[str, Sequence[str]]
 ) -> list[float]:
-    here = [
-        row
-        for row in rows
-        if (row.question, row.onset_s, row.presentation)
-        == (event.label, event.onset_s, event.presentation)
+    asked = (event.label, event.onset_s, event.presentation)
+    here = [row for row in rows if (row.question, row.onset_s, row.presentation) == asked]
+    return [
+        _mean([row.coverage for row in here if row.channel in names]) for names in channels.values()
     ]
-    return [_mean([row.coverage for row in here if row.modality == name]) for name in modalities]
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -1,292 +1,29 @@
-"""The score on the session page: what each cell says, and that a defect touches its cells alone."""
+"""The score on the session page: headline, references, forest plot, methods, structure."""
 
 from __future__ import annotations
 
-import copy
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
-from html.parser import HTMLParser
+from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
-from reports.scored_sessions import PROTOCOLS, hostile, recorded, scored, simulated
+from reports.page_reader import MINUS, Page, number
+from reports.scored_sessions import PROTOCOLS, hostile, recorded, scored
 from scoring.simulated import Design, Simulated
 
-from affectfuse.containers import Array, IntervalTrack, Track
 from affectfuse.reports.html import figure, percent
 from affectfuse.reports.html import number as write_number
 from affectfuse.reports.page import render
 from affectfuse.reports.score_section import score_section
 from affectfuse.scoring.base import Question
 
-MINUS = "\N{MINUS SIGN}"
-
-
-@dataclass
-class Cell:
-    """What a cell of the score says to a reader who sees no marks: text, without its symbols."""
-
-    text: str = ""
-
-    @property
-    def value(self) -> float:
-        return number(self.text.split()[0])
-
-    @property
-    def decimals(self) -> int:
-        return len(self.text.split()[0].partition(".")[2])
-
-
-def number(text: str) -> float:
-    return float(text.replace(MINUS, "-"))
-
-
-class Page(HTMLParser):
-    """A page's score by question and channel, its elements, and its text as it is read out."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.cells: dict[tuple[int, str], Cell] = {}
-        self.questions: dict[int, str] = {}
-        self.text = ""
-        self._open: list[tuple[str, bool]] = []
-        self._row, self._cell = 0, ""
-        self.feed(html)
-        self.text = " ".join(self.text.split())
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.elements.append((tag, found))
-        self.text += " "
-        if tag in {"meta", "img", "line", "path", "br", "link"}:
-            return
-        hidden = found.get("aria-hidden") == "true" or tag in {"script", "style"}
-        self._open.append((tag, hidden))
-        if "data-question" in found:
-            self._row = int(found["data-question"] or 0)
-        if "data-channel" in found:
-            self._cell = found["data-channel"] or ""
-            self.cells[self._row, self._cell] = Cell()
-
-    def handle_endtag(self, tag: str) -> None:
-        while self._open and self._open.pop()[0] != tag:
-            pass
-        if tag == "td":
-            self._cell = ""
-        if tag == "tr":
-            self._row = 0
-
-    def handle_data(self, data: str) -> None:
-        if any(hidden for _, hidden in self._open):
-            return
-        self.text += data
-        if self._cell:
-            cell = self.cells[self._row, self._cell]
-            cell.text = " ".join(f"{cell.text} {data}".split())
-        elif self._row:
-            whole = f"{self.questions.get(self._row, '')} {data}"
-            self.questions[self._row] = " ".join(whole.split())
-
-    def of(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.elements if name == tag]
-
-
-@cache
-def whole_page(protocol: str, design: Design) -> Page:
-    """The page of the session without a defect."""
-    return page_of(simulated(design), protocol)
-
 
 def page_of(session: Simulated, protocol: str, **more: Any) -> Page:
     return Page(render(scored(session, protocol, **more)))
-
-
-@pytest.mark.parametrize(("protocol", "design"), PROTOCOLS)
-def test_every_cell_is_on_the_page(protocol: str, design: Design) -> None:
-    result = scored(recorded(design), protocol)
-    page = Page(render(result))
-    assert result.score is not None
-    numbered = {(q.label, q.onset_s): i for i, q in enumerate(result.events, start=1)}
-    for row in result.score.rows:
-        at = numbered[row.question, row.onset_s]
-        cell = page.cells[at, row.channel]
-        if math.isnan(row.value):
-            assert cell.text.startswith("n/a")
-            assert row.note in cell.text
-        else:
-            assert abs(cell.value - row.value) <= 0.5001 * 10.0**-cell.decimals
-        if row.coverage < 0.99:
-            assert f"{row.coverage:.0%} known" in cell.text
-        for artefact in filter(None, row.artefact.split("; ")):
-            assert artefact in cell.text or artefact in page.questions[at]
-        if math.isfinite(row.score):
-            assert re.search(rf"(score|presentation|log ratio) [+{MINUS}]?\d", cell.text)
-    assert len(page.cells) == len(result.score.rows)
-
-
-Change = Callable[[Simulated], Simulated]
-
-
-def difference(before: Page, after: Page) -> set[tuple[int, str]]:
-    """Which cells of a page are there no more, or say something else."""
-    return {
-        place
-        for place, cell in before.cells.items()
-        if place not in after.cells or after.cells[place].text != cell.text
-    }
-
-
-def without_scores(page: Page) -> Page:
-    """The page's cells without what a protocol makes of them, which may take several to tell."""
-    made = copy.copy(page)
-    words = re.compile(r" (score|z score within the presentation|log ratio) .*")
-    made.cells = {place: Cell(words.sub("", cell.text)) for place, cell in page.cells.items()}
-    return made
-
-
-def lacking(*names: str) -> Change:
-    return lambda session: replace(
-        session, tracks={n: t for n, t in session.tracks.items() if n not in names}
-    )
-
-
-@pytest.mark.parametrize(("protocol", "design"), PROTOCOLS)
-def test_a_modality_that_is_missing(protocol: str, design: Design) -> None:
-    session = simulated(design)
-    before = whole_page(protocol, design)
-    after = page_of(lacking("eda_us")(session), protocol)
-    gone = {"eda_us", "electrodermal_rise"}
-    changed = difference(before, after)
-    assert {channel for _, channel in changed} == gone & {channel for _, channel in before.cells}
-    assert len(changed) >= len(session.questions)
-    if protocol != "baseline_shift":  # the others ask for it, so its cells stay and say so
-        for number in range(1, len(session.questions) + 1):
-            text = after.cells[number, "electrodermal_rise"].text
-            assert "n/a" in text
-            assert "no track for electrodermal_rise" in text
-        assert "Skin conductance rise: absent; a camera has no skin conductance" in after.text
-    if protocol == "oss3":
-        assert "the session lacks electrodermal_rise" in after.text
-        assert before.text.count("n/a") < after.text.count("n/a")
-
-
-def away(question: int) -> Change:
-    """The face leaves for the window of a question, and with it what is read from it."""
-
-    def change(session: Simulated) -> Simulated:
-        onset_s = session.questions[question].onset_s
-        tracks = dict(session.tracks)
-        for name in ("face_visible", "heart_rate_bpm", "beat_interval_ms"):
-            track = tracks[name]
-            assert isinstance(track, Track)
-            gone = (track.times_s > onset_s + 1) & (track.times_s < onset_s + 14)
-            values: Array = np.where(gone, 0.0 if name == "face_visible" else np.nan, track.values)
-            tracks[name] = replace(track, values=values)
-        return replace(session, tracks=tracks)
-
-    return change
-
-
-@pytest.mark.parametrize(("protocol", "design"), PROTOCOLS[:3])
-def test_a_face_that_leaves_in_the_middle(protocol: str, design: Design) -> None:
-    session = simulated(design)
-    before = without_scores(whole_page(protocol, design))
-    question = len(session.questions) // 2
-    after = without_scores(page_of(away(question)(session), protocol))
-    onset_s = session.questions[question].onset_s
-    # Baselines and windows that reach into it, with the lag of the heart rate.
-    near = {
-        number
-        for number, q in enumerate(session.questions, start=1)
-        if onset_s - 16 < q.onset_s < onset_s + 26
-    }
-    from_the_face = {
-        "heart_rate_bpm",
-        "beat_interval_ms",
-        "heart_rate_deceleration",
-        "heart_rate_acceleration",
-        "micro_expression",
-        "micro_expression_count",
-        "micro_expression_intensity",
-        "blink",
-    } & {channel for _, channel in before.cells}
-    for channel in from_the_face:
-        text = after.cells[question + 1, channel].text
-        assert text.startswith("n/a")
-        assert re.search(r"known in \d+% of the window, at least 50% needed", text)
-        assert "face partly out of sight" in text
-    changed = difference(before, after)
-    assert changed >= {(question + 1, channel) for channel in from_the_face}
-    assert {number for number, _ in changed} <= near
-    # What is not read from the face keeps its value, and is flagged where the camera sees it.
-    kept = {channel for _, channel in changed} - from_the_face
-    assert kept <= {"pulse_amplitude_percent", "pulse_amplitude"}
-    for number, channel in changed:
-        if channel in kept:
-            said = after.cells[number, channel].text
-            assert said.replace("face partly out of sight", "").strip() == (
-                before.cells[number, channel].text
-            )
-
-
-def cut(after_s: float) -> Change:
-    """The recording ends soon after the last question."""
-
-    def change(session: Simulated) -> Simulated:
-        end_s = session.questions[-1].onset_s + after_s
-        tracks: dict[str, Track | IntervalTrack] = {}
-        for name, track in session.tracks.items():
-            if isinstance(track, Track):
-                kept = track.times_s <= end_s
-                track = Track(
-                    name, track.unit, track.times_s[kept], track.values[kept], track.quality[kept]
-                )
-            else:
-                inside = tuple(i for i in track.intervals if i.offset_s <= end_s)
-                track = IntervalTrack(name, inside)
-            tracks[name] = track
-        return Simulated(
-            tracks, [e for e in session.estimates if e.time_s <= end_s], session.questions
-        )
-
-    return change
-
-
-@pytest.mark.parametrize(("protocol", "design"), PROTOCOLS)
-def test_a_question_too_short_for_its_windows(protocol: str, design: Design) -> None:
-    session = simulated(design)
-    before = without_scores(whole_page(protocol, design))
-    after = without_scores(page_of(cut(4.0)(session), protocol))
-    last = len(session.questions)
-    changed = difference(before, after)
-    assert changed == {place for place in before.cells if place[0] == last}
-    for place in changed:
-        text = after.cells[place].text
-        assert text.startswith("n/a")
-        assert re.search(r"known in \d+% of the window, at least 50% needed", text)
-
-
-@pytest.mark.parametrize(("protocol", "design"), PROTOCOLS[:2])
-def test_questions_too_near_to_each_other_are_flagged(protocol: str, design: Design) -> None:
-    session = simulated(design)
-    first, second = session.questions[3:5]
-    nearer = replace(
-        second, onset_s=first.onset_s + 6, offset_s=first.onset_s + 8, answer_s=math.nan
-    )
-    questions = (*session.questions[:4], nearer, *session.questions[5:])
-    before = without_scores(whole_page(protocol, design))
-    after = without_scores(page_of(replace(session, questions=questions), protocol))
-    assert "next question within the window" in after.questions[4]
-    assert "baseline within the window of the question before" in after.questions[5]
-    assert {number for number, _ in difference(before, after)} <= {5}
-    others = set(before.questions) - {4, 5, 6}
-    assert {n: before.questions[n] for n in others} == {n: after.questions[n] for n in others}
 
 
 def test_the_total_stands_at_the_top_with_its_uncertainty() -> None:
