@@ -34,6 +34,7 @@ from affectfuse.config import load_recipe
 from affectfuse.containers import Target
 from affectfuse.fusion.calibration import Calibration
 from affectfuse.pipeline import build_modalities, score_session
+from affectfuse.reports.session import SessionResult
 from affectfuse.reports.writing import write_session
 from affectfuse.session_file import read_session
 
@@ -79,7 +80,9 @@ def keep(folder: Path, scratch: Path) -> Path:
     return cache
 
 
-def score(folder: Path, protocol: str, cache: Path, model: Checkpoint, count: int = 60):  # type: ignore[no-untyped-def]
+def score(
+    folder: Path, protocol: str, cache: Path, model: Checkpoint, count: int = 60
+) -> SessionResult:
     write_events(folder / f"{protocol}.tsv", questions(protocol, count=count))
     said = {
         "subject": "P-07",

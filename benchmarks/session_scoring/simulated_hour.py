@@ -7,7 +7,7 @@ expressions and blinks with pictures; estimates of five modalities; stretches th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -130,13 +130,15 @@ def _responses(rng: np.random.Generator, count: int) -> Array:
     return np.asarray(np.convolve(impulses, shape)[:count])
 
 
-def _stretches(rng: np.random.Generator, duration_s: float, count: int, length_s: float):  # type: ignore[no-untyped-def]
+def _stretches(
+    rng: np.random.Generator, duration_s: float, count: int, length_s: float
+) -> Callable[[Array], Array]:
     begins = rng.uniform(0, duration_s, count)
     ends = begins + rng.exponential(length_s, count)
     return lambda t: ((t[:, None] > begins) & (t[:, None] <= ends)).any(axis=1)
 
 
-def _lost(track: Track, away, note: str = "no face") -> Track:  # type: ignore[no-untyped-def]
+def _lost(track: Track, away: Callable[[Array], Array], note: str = "no face") -> Track:
     gone = away(track.times_s)
     track.values[gone], track.quality[gone] = np.nan, 0.0
     return Track(track.name, track.unit, track.times_s, track.values, track.quality, note)

@@ -202,3 +202,26 @@ def test_no_extreme_is_lost_from_afar(
     page.run("press('all')")
     assert page.run("plot.querySelector('.panel .series').getAttribute('d').split('M').length") == 3
     assert page.console == []
+
+
+def test_on_paper_it_is_cut_between_panels(
+    opened: Callable[[SessionResult], Browser], make_session: MakeSession
+) -> None:
+    session = make_session(seconds=500)
+    heart = session.tracks["heart_rate_bpm"]
+    more = {f"track_{n}": replace(heart, name=f"track_{n}") for n in range(8)}
+    page = opened(replace(session, tracks={**session.tracks, **more}))
+    sheets = "[...plot.querySelectorAll('.canvas > svg')].map((svg) => svg.viewBox.baseVal.height)"
+    panels = "plot.querySelectorAll('.panel').length"
+    drawn = page.run(panels)
+    assert len(page.run(sheets)) == 1
+    page.run("press('in'); dispatchEvent(new Event('beforeprint'))")
+    heights = page.run(sheets)
+    assert len(heights) >= 2
+    assert max(heights) <= 800
+    assert page.run(panels) == drawn
+    assert page.run("[...plot.querySelectorAll('.scale')].every((g) => g.childElementCount > 2)")
+    page.run("dispatchEvent(new Event('afterprint'))")
+    assert len(page.run(sheets)) == 1
+    assert view(page, "0") == pytest.approx((125.1, 375.3))
+    assert page.console == []

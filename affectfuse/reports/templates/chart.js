@@ -2,7 +2,7 @@
    more than the screen has columns, the least and the greatest of each column: no extreme is lost. */
 "use strict";
 const chart = (() => {
-  const GAP = 18, LINE = 16, LEFT = 40, RIGHT = 6, AXIS = 26;
+  const GAP = 18, LINE = 16, LEFT = 40, RIGHT = 6, AXIS = 26, HEAD = 20;
   const STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800];
 
   const make = (name, attributes = {}, ...children) => {
@@ -131,19 +131,40 @@ const chart = (() => {
     return lines;
   };
 
-  /* Draw the panels that `unpack` gave; return how to show another view of them. */
-  const draw = (place, { panels, questions, duration }, width) => {
-    const narrow = width < 560, inner = Math.max(width - LEFT - RIGHT, 50);
+  const isNarrow = (width) => width < 560;
+  const labels = (panel, width) => legend(panel, (isNarrow(width) ? 1 : 0.6) * (width - LEFT - RIGHT));
+  const above = (lines, width) => LINE * (isNarrow(width) ? 1 + lines.length : Math.max(1, lines.length)) + 6;
+
+  /* Draw the panels that `unpack` gave, in parts of a height where they are for paper; return how to
+     show another view of them. */
+  const draw = (place, content, width, most = Infinity) => {
+    const parts = [[]];
+    let room = most - HEAD - AXIS;
+    for (const panel of content.panels) {
+      const height = above(labels(panel, width), width) + panel.height + GAP;
+      if (height > room && parts.at(-1).length) {
+        parts.push([]);
+        room = most - HEAD - AXIS;
+      }
+      parts.at(-1).push(panel);
+      room -= height;
+    }
+    const drawn = parts.map((panels) => drawPart({ ...content, panels }, width));
+    place.replaceChildren(...drawn.map((part) => part.svg));
+    return { ...drawn[0], show: (from, to) => drawn.forEach((part) => part.show(from, to)) };
+  };
+
+  const drawPart = ({ panels, questions, duration }, width) => {
+    const narrow = isNarrow(width), inner = Math.max(width - LEFT - RIGHT, 50);
     const hours = duration >= 3600;
-    const head = questions.length ? 20 : 0;
+    const head = questions.length ? HEAD : 0;
     const bands = make("path", { class: "bands" }), numbers = make("g", { class: "numbers" });
     const grid = make("path", { class: "grid" }), scale = make("g", { class: "scale" });
     const svg = make("svg", { "aria-hidden": "true" }, bands, grid, numbers);
     const views = [];
     let y0 = head;
     for (const panel of panels) {
-      const lines = legend(panel, narrow ? inner : 0.6 * inner);
-      const top = y0 + LINE * (narrow ? 1 + lines.length : Math.max(1, lines.length)) + 6;
+      const lines = labels(panel, width), top = y0 + above(lines, width);
       svg.append(make("text", { class: "title", x: LEFT, y: y0 + 12 }, panel.title,
         make("tspan", { class: "unit" }, panel.unit ? `  ${panel.unit}` : "")));
       lines.forEach((line, row) => {
@@ -161,7 +182,6 @@ const chart = (() => {
     const bottom = Math.max(y0 - GAP, head), height = bottom + AXIS;
     svg.append(scale);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    place.replaceChildren(svg);
 
     const show = (from, to) => {
       const x = (time) => (time - from) * (inner / (to - from));
@@ -169,14 +189,14 @@ const chart = (() => {
       const rough = ((to - from) * (narrow ? 75 : 105)) / inner;
       const step = STEPS.find((n) => n >= rough) ?? 86400;
       let lines = "";
-      const labels = [];
+      const told = [];
       for (let n = Math.ceil(from / step); n * step <= to + 1e-9; n++) {
         const at = tenth(LEFT + x(n * step));
         lines += `M${at} ${head}V${bottom}`;
-        labels.push(make("text", { x: Math.min(at, width - 22), y: height - 8, "text-anchor": "middle" }, clock(n * step, step, hours)));
+        told.push(make("text", { x: Math.min(at, width - 22), y: height - 8, "text-anchor": "middle" }, clock(n * step, step, hours)));
       }
       grid.setAttribute("d", lines);
-      scale.replaceChildren(...labels);
+      scale.replaceChildren(...told);
       showBands(x);
       for (const view of views) view(x);
     };
@@ -196,7 +216,7 @@ const chart = (() => {
       numbers.replaceChildren(...seen.filter((b) => b.number % stride === 0).map((b) =>
         make("text", { x: tenth(LEFT + b.middle), y: 12, "text-anchor": "middle" }, String(b.number))));
     };
-    return { show, left: LEFT, inner, bottom };
+    return { svg, show, left: LEFT, inner, bottom };
   };
 
   const drawPanel = (svg, panel, top, inner) => {

@@ -5,7 +5,7 @@
   const plot = document.getElementById("timeline");
   const whole = [0, Math.max(data.duration, 1)];
   const touch = matchMedia("(pointer: coarse)").matches;
-  const LEAST_S = 0.5, DRAGGED_PX = 6, NEAR_PX = 8;
+  const LEAST_S = 0.5, DRAGGED_PX = 6, NEAR_PX = 8, PAPER_PX = [690, 800];
   const panels = chart.unpack(data.panels);
   const content = { panels, questions: data.questions, duration: whole[1] };
 
@@ -37,8 +37,8 @@
     drawn.show(from, to);
     place(playing, played);
   };
-  const draw = () => {
-    drawn = chart.draw(canvas, content, plot.clientWidth || 700);
+  const draw = (width = plot.clientWidth || 700, most = Infinity) => {
+    drawn = chart.draw(canvas, content, width, most);
     for (const line of [cursor, playing, selection]) line.style.height = `${drawn.bottom}px`;
     show(...view);
   };
@@ -147,9 +147,17 @@
       moment(Number(from));
     });
     document.addEventListener("playing", (event) => { played = event.detail; place(playing, played); });
-    let width = plot.clientWidth;
+    let width = plot.clientWidth, printing = false;
+    const print = (on) => {
+      if (on === printing) return;
+      printing = on;
+      if (on) draw(...PAPER_PX); else draw();
+    };
+    addEventListener("beforeprint", () => print(true));
+    addEventListener("afterprint", () => print(false));
+    matchMedia("print").addEventListener("change", (event) => print(event.matches));
     new ResizeObserver(() => {
-      if (plot.clientWidth !== width) { width = plot.clientWidth; draw(); }
+      if (!printing && plot.clientWidth !== width) { width = plot.clientWidth; draw(); }
     }).observe(plot);
     plot.dataset.ready = "true";
   };
