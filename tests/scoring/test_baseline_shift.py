@@ -170,7 +170,14 @@ def test_the_config_builds_it_with_its_defaults() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"baseline_s": 0}, {"delay_s": 15}, {"delay_s": -1}, {"min_coverage": 0}]
+    "wrong",
+    [
+        {"baseline_s": 0},
+        {"delay_s": 15},
+        {"delay_s": -1},
+        {"min_coverage": 0},
+        {"heart_rate_smoothing_s": -1},
+    ],
 )
 def test_impossible_windows_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
