@@ -19,8 +19,8 @@ from affectfuse.evaluation.intervals import SpottingCounts, match_intervals
 from affectfuse.evaluation.target_metrics import auroc, uar
 from affectfuse.files import write_whole
 from affectfuse.pipeline import score_recording
-from affectfuse.reports.media import take_pictures
 from affectfuse.reports.session import SessionResult
+from affectfuse.reports.session_page.media import take_pictures
 from affectfuse.reports.writing import write_session
 from affectfuse.scoring.base import Question
 from affectfuse.training.samples import Sampling, label_ticks

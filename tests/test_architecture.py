@@ -98,6 +98,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_scoring_evaluation_and_reports_need_no_torch() -> None:
-    rooms = "import affectfuse.scoring.baseline_shift, affectfuse.reports.page, affectfuse.pipeline"
-    rooms += ", affectfuse.evaluation.heart_rate, affectfuse.reports.evaluation"
+    rooms = "import affectfuse.scoring.baseline_shift, affectfuse.pipeline"
+    rooms += ", affectfuse.reports.session_page.page"
+    rooms += ", affectfuse.evaluation.heart_rate, affectfuse.reports.evaluations.evaluation"
     assert not loaded_after(rooms) & {"torch", "pytorch_lightning"}

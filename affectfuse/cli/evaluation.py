@@ -33,7 +33,7 @@ def evaluate_heart_rate(
     from affectfuse.evaluation.heart_rate import evaluate_heart_rate as run
     from affectfuse.evaluation.heart_rate import heart_rate_recipe
     from affectfuse.progress import StepProgress
-    from affectfuse.reports.evaluation import evaluation_table, write_evaluation
+    from affectfuse.reports.evaluations.evaluation import evaluation_table, write_evaluation
     from affectfuse.reports.writing import check_writable
 
     with custom(allow_custom), StepProgress() as progress:
@@ -66,7 +66,10 @@ def evaluate_spotting(
     from affectfuse.evaluation.spotting import evaluate_spotting as run
     from affectfuse.evaluation.spotting import spotting_recipe
     from affectfuse.progress import StepProgress
-    from affectfuse.reports.spotting_evaluation import spotting_table, write_spotting_evaluation
+    from affectfuse.reports.evaluations.spotting_evaluation import (
+        spotting_table,
+        write_spotting_evaluation,
+    )
     from affectfuse.reports.writing import check_writable
 
     with custom(allow_custom), StepProgress() as progress:

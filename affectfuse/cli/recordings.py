@@ -74,7 +74,7 @@ def score(
     from affectfuse.config import load_recipe
     from affectfuse.pipeline import score_recording
     from affectfuse.progress import ScoreProgress
-    from affectfuse.reports.media import refuse_video
+    from affectfuse.reports.session_page.media import refuse_video
     from affectfuse.reports.writing import check_writable
     from affectfuse.scoring.events import read_events
 
@@ -138,7 +138,7 @@ def spot(
     from affectfuse.config import load_recipe
     from affectfuse.pipeline import spot_recording
     from affectfuse.progress import ScoreProgress
-    from affectfuse.reports.media import take_pictures
+    from affectfuse.reports.session_page.media import take_pictures
     from affectfuse.reports.spotting import spotted_table, write_spotted
     from affectfuse.reports.writing import check_writable
 
@@ -241,7 +241,7 @@ def _tracks_folder(no_cache: bool) -> Path | None:
 
 
 def _written(result: SessionResult, out: Path, *, thumbnails: bool, video: Video) -> None:
-    from affectfuse.reports.media import take_pictures
+    from affectfuse.reports.session_page.media import take_pictures
     from affectfuse.reports.writing import write_session
 
     if video is Video.embed:

@@ -75,8 +75,11 @@ def crossval(
     """
     from affectfuse.config import load_recipe
     from affectfuse.progress import StepProgress
-    from affectfuse.reports.crossval import crossval_table, write_crossval
-    from affectfuse.reports.fused_crossval import fused_crossval_table, write_fused_crossval
+    from affectfuse.reports.evaluations.crossval import crossval_table, write_crossval
+    from affectfuse.reports.evaluations.fused_crossval import (
+        fused_crossval_table,
+        write_fused_crossval,
+    )
     from affectfuse.reports.writing import check_writable
     from affectfuse.training.crossval import cross_validate
     from affectfuse.training.fused_crossval import cross_validate_fused

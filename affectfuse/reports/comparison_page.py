@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from affectfuse.reports.comparison import COLUMNS, Column, Comparison, comparison_csv
-from affectfuse.reports.forest import forest_plot
 from affectfuse.reports.html import render_page
-from affectfuse.reports.panels import title
 from affectfuse.reports.scored_folder import ScoredSession
+from affectfuse.reports.session_page.forest import forest_plot
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.titles import title
 from affectfuse.reports.writing import write_files
 
 __all__ = ["COMPARISON_OUTPUTS", "render_comparison", "write_comparison"]

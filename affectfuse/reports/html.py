@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from affectfuse.reports.panels import title
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.titles import title
 
 __all__ = ["clock", "data_uri", "figure", "number", "percent", "render_page", "share"]
 

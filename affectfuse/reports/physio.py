@@ -17,9 +17,9 @@ import numpy as np
 
 from affectfuse.containers import Array, Track
 from affectfuse.reports.grids import TOLERANCE_S, Grid, even_grid, sparse_grid
-from affectfuse.reports.panels import title
 from affectfuse.reports.session import SessionResult, warnings
 from affectfuse.reports.strict_json import strict_json
+from affectfuse.reports.titles import title
 
 __all__ = ["physio_files"]
 

@@ -8,9 +8,9 @@ import math
 from pathlib import Path
 
 from affectfuse.containers import Interval
-from affectfuse.reports.media import Pictures
-from affectfuse.reports.page import render
 from affectfuse.reports.session import MICRO_EXPRESSION, SessionResult
+from affectfuse.reports.session_page.media import Pictures
+from affectfuse.reports.session_page.page import render
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.summary import session_summary
 from affectfuse.reports.writing import write_files

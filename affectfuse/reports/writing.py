@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from affectfuse.errors import OutputError
-from affectfuse.reports.media import Pictures
-from affectfuse.reports.page import render
 from affectfuse.reports.physio import physio_files
 from affectfuse.reports.score_tables import contrasts_csv, scores_csv
 from affectfuse.reports.session import SessionResult
+from affectfuse.reports.session_page.media import Pictures
+from affectfuse.reports.session_page.page import render
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.summary import session_summary
 from affectfuse.reports.tables import micro_expressions_tsv, sidecar, timeline_csv

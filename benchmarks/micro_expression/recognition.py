@@ -20,7 +20,7 @@ from affectfuse.datasets.base import Dataset
 from affectfuse.datasets.splits import leave_one_subject_out
 from affectfuse.evaluation.bootstrap import Measured
 from affectfuse.evaluation.recognition import compare
-from affectfuse.reports.crossval import write_crossval
+from affectfuse.reports.evaluations.crossval import write_crossval
 from affectfuse.training.clip_learner import ClipLearner
 from affectfuse.training.clips import LabelMap, ready_clips
 from affectfuse.training.crossval import CrossValidation, cross_validate

@@ -26,8 +26,8 @@ from affectfuse.evaluation.heart_rate import (
     heart_rate_recipe,
 )
 from affectfuse.evaluation.metrics import METRICS
-from affectfuse.reports.evaluation import EVALUATION_OUTPUTS, write_evaluation
-from affectfuse.reports.evaluation_page import figures, render_evaluation
+from affectfuse.reports.evaluations.evaluation import EVALUATION_OUTPUTS, write_evaluation
+from affectfuse.reports.evaluations.evaluation_page import figures, render_evaluation
 
 Run = Callable[..., tuple[int, str, str]]
 HOSTILE = "<script>document.title='owned'</script><i onmouseover='x'>&amp;"
@@ -148,7 +148,7 @@ def test_synthetic_recordings_through_the_command(run: Run, tmp_path: Path) -> N
     ("arguments", "said"),
     [
         (["nothing"], "unknown recipe or data set 'nothing'"),
-        (["missing.yaml"], "unknown recipe 'missing.yaml'"),
+        (["missing.yaml"], "no config at missing.yaml"),
         (["synthetic", "evaluation=other"], "unknown evaluation 'other'"),
         (["synthetic", "evaluation.other=1"], "unknown key 'evaluation.other'"),
         (["synthetic", "other=1"], "unknown key 'other'"),
@@ -198,7 +198,9 @@ def test_an_earlier_result_stays_whole_when_writing_fails(
     out = tmp_path / "out"
     write_evaluation(result, out)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
-    monkeypatch.setattr("affectfuse.reports.evaluation.render_evaluation", lambda _: math.nan)
+    monkeypatch.setattr(
+        "affectfuse.reports.evaluations.evaluation.render_evaluation", lambda _: math.nan
+    )
     with pytest.raises(TypeError):
         write_evaluation(replace(result, dataset="other"), out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before

@@ -25,7 +25,10 @@ from affectfuse.evaluation.spotting_counts import (
     measure_spotting,
 )
 from affectfuse.modalities.micro_expression import MicroExpression
-from affectfuse.reports.spotting_evaluation import spotting_table, write_spotting_evaluation
+from affectfuse.reports.evaluations.spotting_evaluation import (
+    spotting_table,
+    write_spotting_evaluation,
+)
 
 MICRO, MACRO = "micro_expression", "macro_expression"
 CLASSES = ("happiness", "surprise", "disgust", "repression", "others")

@@ -14,8 +14,8 @@ from recording.videos import write_video
 
 from affectfuse.containers import Array, Interval, Place
 from affectfuse.recording.clocks import Clock
-from affectfuse.reports import clips
-from affectfuse.reports.clips import FaceClip, cut_clips
+from affectfuse.reports.session_page import clips
+from affectfuse.reports.session_page.clips import FaceClip, cut_clips
 
 EVEN = (np.arange(360) / 30).round(3)
 UNEVEN = np.cumsum(np.random.default_rng(3).uniform(0.015, 0.05, 360)).round(3)

@@ -18,11 +18,11 @@ from affectfuse.cli import main
 from affectfuse.errors import ResultError
 from affectfuse.reports.comparison import COLUMNS, Comparison, compare_folders, comparison_csv
 from affectfuse.reports.comparison_page import COMPARISON_OUTPUTS, render_comparison
-from affectfuse.reports.panels import title
 from affectfuse.reports.scored_folder import read_scored
 from affectfuse.reports.session import SessionResult
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.summary import SCHEMA_VERSION, session_summary
+from affectfuse.reports.titles import title
 from affectfuse.scoring.base import Contrast, Question, QuestionScore, SessionScore
 
 MakeSession = Callable[..., SessionResult]

@@ -18,7 +18,7 @@ from reports.test_page import HOSTILE, browse, in_browser
 from affectfuse.evaluation.fused import FUSED, FusedPredictions, subset_name
 from affectfuse.evaluation.fused_evaluation import evaluate_fused
 from affectfuse.evaluation.fused_scores import ALL
-from affectfuse.reports.fused_crossval import (
+from affectfuse.reports.evaluations.fused_crossval import (
     FUSED_CROSSVAL_OUTPUTS,
     fused_crossval_table,
     write_fused_crossval,

@@ -23,10 +23,10 @@ from affectfuse.recording.merged import Part, open_merged
 from affectfuse.recording.reader import open_recording
 from affectfuse.recording.retiming import open_retimed
 from affectfuse.recording.signal_tables import SignalTableRecording
-from affectfuse.reports import media
-from affectfuse.reports.media import media_sources, refuse_video, take_pictures
-from affectfuse.reports.page import render
 from affectfuse.reports.session import SessionResult
+from affectfuse.reports.session_page import media
+from affectfuse.reports.session_page.media import media_sources, refuse_video, take_pictures
+from affectfuse.reports.session_page.page import render
 
 HOSTILE = 'a "b" <img src=x> #1 100%25 \u00fc?&\'.mp4'
 TIMES_S = tuple((np.arange(150) / 30).round(3))

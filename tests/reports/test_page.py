@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from affectfuse.containers import Interval, IntervalTrack, Target, Track
-from affectfuse.reports.media import Pictures
-from affectfuse.reports.page import render
-from affectfuse.reports.panels import gaps, timeline_panels
 from affectfuse.reports.session import SYNTHETIC_ONLY, SessionResult
+from affectfuse.reports.session_page.media import Pictures
+from affectfuse.reports.session_page.page import render
+from affectfuse.reports.session_page.panels import gaps, timeline_panels
 from affectfuse.scoring.base import Question
 from affectfuse.scoring.baseline_shift import BaselineShift
 

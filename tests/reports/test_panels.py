@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from affectfuse.containers import Array, Track
-from affectfuse.reports import panels
 from affectfuse.reports.session import SessionResult
+from affectfuse.reports.session_page import panels
 
 MakeSession = Callable[..., SessionResult]
 

@@ -182,7 +182,7 @@ def test_a_session_writes_its_signals_alike_each_time_and_old_ones_go(
         for ending in ("tsv.gz", "json")
     }
     said = json.loads(named["recording-1Hz_physio.json"])
-    assert list(said)[0] == "Warnings", "a model of synthetic recordings stands behind the session"
+    assert next(iter(said)) == "Warnings", "a synthetic model stands behind the session"
     (tmp_path / "recording-old_physio.json").write_text("{}")
     (tmp_path / "sub-01_task-mine_physio.json").write_text("{}")
     write_session(result, tmp_path)

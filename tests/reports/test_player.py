@@ -17,9 +17,9 @@ from affectfuse.containers import Interval, IntervalTrack, Place, Track
 from affectfuse.recording.clocks import Clock
 from affectfuse.recording.facts import recording_facts
 from affectfuse.recording.reader import open_recording
-from affectfuse.reports.media import PageVideo, Pictures, take_pictures
-from affectfuse.reports.page import render
 from affectfuse.reports.session import SessionResult
+from affectfuse.reports.session_page.media import PageVideo, Pictures, take_pictures
+from affectfuse.reports.session_page.page import render
 
 pytestmark = needs_browser
 

@@ -16,7 +16,7 @@ from reports.scored_sessions import PROTOCOLS, recorded, scored, simulated
 from scoring.simulated import Design, Simulated
 
 from affectfuse.containers import Array, IntervalTrack, Track
-from affectfuse.reports.page import render
+from affectfuse.reports.session_page.page import render
 
 
 def page_of(session: Simulated, protocol: str) -> Page:

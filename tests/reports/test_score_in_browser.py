@@ -10,7 +10,7 @@ from reports.browsing import Browser, browser, needs_browser
 from reports.scored_sessions import PROTOCOLS, hostile, recorded, scored
 from scoring.simulated import Design
 
-from affectfuse.reports.page import render
+from affectfuse.reports.session_page.page import render
 
 pytestmark = needs_browser
 

@@ -17,8 +17,8 @@ from scoring.simulated import Design, Simulated
 
 from affectfuse.reports.html import figure, percent
 from affectfuse.reports.html import number as write_number
-from affectfuse.reports.page import render
-from affectfuse.reports.score_section import score_section
+from affectfuse.reports.session_page.page import render
+from affectfuse.reports.session_page.score_section import score_section
 from affectfuse.scoring.base import Question
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from affectfuse.containers import Interval, IntervalTrack, Track
 from affectfuse.errors import OutputError
-from affectfuse.reports.media import Pictures
 from affectfuse.reports.session import NO_CHECKPOINT, SessionResult, session_notes, warnings
+from affectfuse.reports.session_page.media import Pictures
 from affectfuse.reports.spotting import spotted_csv, spotted_table, write_spotted
 
 NAMED = Interval(

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from affectfuse.containers import Estimate, Interval, IntervalTrack, Target, Track
-from affectfuse.reports.page import render
 from affectfuse.reports.score_tables import contrasts_csv, scores_csv
 from affectfuse.reports.session import (
     FACE_VISIBLE,
@@ -24,6 +23,7 @@ from affectfuse.reports.session import (
     public,
     warnings,
 )
+from affectfuse.reports.session_page.page import render
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.summary import session_summary
 from affectfuse.reports.tables import micro_expressions_tsv, sidecar, timeline_csv

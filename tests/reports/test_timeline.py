@@ -13,8 +13,8 @@ import pytest
 from reports.browsing import Browser, browser, needs_browser
 
 from affectfuse.containers import Track
-from affectfuse.reports.page import render
 from affectfuse.reports.session import SessionResult
+from affectfuse.reports.session_page.page import render
 from affectfuse.scoring.base import Question
 
 MakeSession = Callable[..., SessionResult]

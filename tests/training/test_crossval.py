@@ -20,7 +20,7 @@ from affectfuse.config import load_recipe
 from affectfuse.containers import Array
 from affectfuse.datasets.splits import Split
 from affectfuse.errors import ConfigError, DatasetError
-from affectfuse.reports.crossval import CROSSVAL_OUTPUTS, crossval_table, write_crossval
+from affectfuse.reports.evaluations.crossval import CROSSVAL_OUTPUTS, crossval_table, write_crossval
 from affectfuse.training.crossval import CrossValidation, cross_validate, read_predictions
 from affectfuse.training.folds import Examples, FoldPlan, Learner, plan_folds, run_folds
 

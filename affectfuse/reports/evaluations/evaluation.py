@@ -9,7 +9,7 @@ from typing import Any
 
 from affectfuse.evaluation.heart_rate import HeartRateEvaluation, MeasuredGroup
 from affectfuse.evaluation.metrics import METRICS
-from affectfuse.reports.evaluation_page import render_evaluation, synthetic_warning
+from affectfuse.reports.evaluations.evaluation_page import render_evaluation, synthetic_warning
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.text_tables import aligned, cell, csv_text, interval
 from affectfuse.reports.writing import write_files

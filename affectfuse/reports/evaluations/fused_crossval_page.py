@@ -11,7 +11,7 @@ from affectfuse.evaluation.drawn_metrics import metric_names
 from affectfuse.evaluation.fused import BEST_SINGLE, FUSED
 from affectfuse.evaluation.fused_evaluation import MIDDLE, TargetEvaluation
 from affectfuse.evaluation.fused_scores import ALL, MATCHED, FusedDifference
-from affectfuse.reports.evaluation_page import synthetic_warning
+from affectfuse.reports.evaluations.evaluation_page import synthetic_warning
 from affectfuse.reports.html import render_page
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.training.fused_crossval import FusedCrossValidation

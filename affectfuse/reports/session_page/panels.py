@@ -15,8 +15,9 @@ from affectfuse.reports.session import (
     has_evidence,
     interval_tracks,
 )
+from affectfuse.reports.titles import title
 
-__all__ = ["gaps", "is_waveform", "timeline_panels", "title"]
+__all__ = ["gaps", "is_waveform", "timeline_panels"]
 
 _MAX_POINTS = 200_000
 """Readings of one series on the page; of a longer track, the least and greatest of a stretch."""
@@ -24,44 +25,6 @@ _MAX_POINTS = 200_000
 _TIME_ERROR_S = 5e-4
 
 _WAVEFORM_STEP_S = 0.2
-
-_TITLES = {
-    HEART_RATE: "Heart rate",
-    "beat_interval_ms": "Beat intervals",
-    "blink": "Blinks",
-    "bvp": "Pulse",
-    "bvp_amplitude": "Pulse amplitude of the wearable",
-    "bvp_rmssd_ms": "RMSSD of the wearable",
-    "eda_phasic_us": "Phasic skin conductance",
-    "eda_tonic_us": "Tonic skin conductance",
-    "eda_us": "Skin conductance",
-    "electrodermal_rise": "Skin conductance rise",
-    "fused": "Fused estimate",
-    "lf_hf": "LF/HF of the beats",
-    "macro_expression": "Macro-expressions",
-    "macro_expression_count": "Macro-expression count",
-    "macro_expression_intensity": "Macro-expression intensity",
-    "movement_g": "Movement",
-    "micro_expression": "Micro-expressions",
-    "micro_expression_count": "Micro-expression count",
-    "micro_expression_intensity": "Micro-expression intensity",
-    "oss3": "OSS-3",
-    "pulse_amplitude": "Pulse amplitude ratio",
-    "pulse_amplitude_percent": "Pulse amplitude",
-    "respiration_rate_per_min": "Respiration rate",
-    "rmssd_ms": "RMSSD of the beats",
-    "sdnn_ms": "SDNN of the beats",
-    "sha256": "SHA-256",
-    "skin_temperature_degc": "Skin temperature",
-}
-
-
-def title(name: str) -> str:
-    """Return a track's name in words: 'face_landmarks' becomes 'Face landmarks'."""
-    if name.startswith("p_"):
-        return f"p({name[2:]})"
-    words = name.replace("_", " ")
-    return _TITLES.get(name, words[:1].upper() + words[1:])
 
 
 def timeline_panels(result: SessionResult) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from affectfuse.containers import Interval
 from affectfuse.evaluation.bootstrap import Measured
 from affectfuse.evaluation.spotting import SpottingEvaluation, SpottingGroup
-from affectfuse.reports.evaluation_page import synthetic_warning
+from affectfuse.reports.evaluations.evaluation_page import synthetic_warning
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.text_tables import aligned, cell, csv_text, interval
 from affectfuse.reports.writing import write_files

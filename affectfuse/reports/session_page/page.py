@@ -7,10 +7,6 @@ from typing import Any
 
 from affectfuse.containers import Interval, IntervalTrack
 from affectfuse.reports.html import data_uri, render_page
-from affectfuse.reports.media import Pictures, media_sources
-from affectfuse.reports.methods import methods
-from affectfuse.reports.panels import gaps, is_waveform, timeline_panels
-from affectfuse.reports.score_section import score_section
 from affectfuse.reports.session import (
     FACE_VISIBLE,
     MICRO_EXPRESSION,
@@ -20,6 +16,10 @@ from affectfuse.reports.session import (
     session_notes,
     warnings,
 )
+from affectfuse.reports.session_page.media import Pictures, media_sources
+from affectfuse.reports.session_page.methods import methods
+from affectfuse.reports.session_page.panels import gaps, is_waveform, timeline_panels
+from affectfuse.reports.session_page.score_section import score_section
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.summary import session_summary
 

@@ -8,10 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from affectfuse.reports.chance import chance, norms_given
-from affectfuse.reports.forest import forest, is_total
-from affectfuse.reports.question_tables import ABSENT, channels_by_modality, question_tables
 from affectfuse.reports.session import SessionResult
+from affectfuse.reports.session_page.chance import chance, norms_given
+from affectfuse.reports.session_page.forest import forest, is_total
+from affectfuse.reports.session_page.question_tables import (
+    ABSENT,
+    channels_by_modality,
+    question_tables,
+)
 from affectfuse.scoring.base import Contrast, Question, QuestionScore, SessionScore
 
 __all__ = ["score_section"]

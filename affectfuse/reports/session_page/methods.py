@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from affectfuse.containers import Track
-from affectfuse.reports.panels import title
 from affectfuse.reports.session import SessionResult, public
+from affectfuse.reports.titles import title
 
 __all__ = ["methods"]
 

@@ -12,8 +12,8 @@ from affectfuse.evaluation.drawn_metrics import metric_names
 from affectfuse.evaluation.fused_evaluation import TargetEvaluation
 from affectfuse.evaluation.fused_scores import ALL, MATCHED, FusedScore
 from affectfuse.evaluation.fused_table import fused_table
-from affectfuse.reports.crossval import CROSSVAL_OUTPUTS
-from affectfuse.reports.fused_crossval_page import METRIC_TITLES, render_fused_crossval
+from affectfuse.reports.evaluations.crossval import CROSSVAL_OUTPUTS
+from affectfuse.reports.evaluations.fused_crossval_page import METRIC_TITLES, render_fused_crossval
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.text_tables import (
     aligned,

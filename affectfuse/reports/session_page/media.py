@@ -16,8 +16,8 @@ from affectfuse.errors import OutputError, RecordingError
 from affectfuse.recording.base import Recording, RecordingInfo
 from affectfuse.recording.clocks import Clock
 from affectfuse.recording.merged import MergedRecording
-from affectfuse.reports.clips import FaceClip, cut_clips
 from affectfuse.reports.session import MICRO_EXPRESSION, SessionResult
+from affectfuse.reports.session_page.clips import FaceClip, cut_clips
 
 __all__ = ["PageVideo", "Pictures", "VideoChoice", "media_sources", "refuse_video", "take_pictures"]
 
