@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from itertools import islice, product
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -137,6 +138,17 @@ def test_every_head_says_in_onnx_what_the_estimator_says(head: str, tmp_path: Pa
     assert file.difference < 1e-5
     (tmp_path / file.name).write_bytes(file.content)
     check(run(tmp_path / file.name, inputs()), checkpoint)
+
+
+def test_a_modality_without_weight(tmp_path: Path) -> None:
+    """As inner folds may leave one: its weight is 0, stored as the softplus of -inf."""
+    checkpoint = checkpoint_of("log_linear_pool", TARGETS[:1])
+    cast(dict[str, Tensor], checkpoint.weights)["head.raw_weights.face"] = torch.tensor(-math.inf)
+    file = convert(next(programs(checkpoint)), {})
+    (tmp_path / file.name).write_bytes(file.content)
+    out = run(tmp_path / file.name, inputs())
+    assert (out["face/weight"] == 0.0).all()
+    check(out, checkpoint)
 
 
 def test_several_targets_and_the_head_behind_the_encoders(tmp_path: Path) -> None:
