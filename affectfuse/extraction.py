@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from affectfuse.containers import (
     Frame,
@@ -91,7 +92,18 @@ def extract(
 
     Yields readings as they become known and one `Tick` a second, in order; a tick comes when the
     first observation at or after its time arrives, or at the end when the recording lasted so long.
+    NumPy's linear algebra gets one thread meanwhile: these arrays are small, and finding faces
+    needs the cores.
     """
+    with threadpool_limits(1, "blas"):
+        yield from _extract(observations, modalities, extractors)
+
+
+def _extract(
+    observations: Iterable[Observation],
+    modalities: Mapping[str, Modality],
+    extractors: Mapping[str, Extractor],
+) -> Iterator[Reading | Tick]:
     clock = FusionClock(modalities.values())
     faces = _FaceCount()
 
