@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from affectfuse.containers import Face, Frame, ModalitySample, Observation, Reading, Tick, Track
 from affectfuse.extraction import FACE_VISIBLE, FusionClock, extract
@@ -126,3 +127,15 @@ def test_flush_comes_last_and_once() -> None:
     assert isinstance(readings[-1], Track)
     assert readings[-1].name == "flushed"
     assert readings[-1].values.tolist() == [20.0]
+
+
+def test_linear_algebra_has_one_thread_while_extracting() -> None:
+    def threads() -> set[int]:
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    modality, before = Counter(), threads()
+    extractors = {"counter": modality.extractor()}
+    during = [threads() for _ in extract(frames([0.0, 1.5]), {"counter": modality}, extractors)]
+    assert during
+    assert all(found == {1} for found in during)
+    assert threads() == before
