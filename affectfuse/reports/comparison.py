@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from affectfuse.errors import ResultError
-from affectfuse.reports.score_tables import CONTRASTS
+from affectfuse.reports.score_tables import CONTRASTS, contrast_cells
 from affectfuse.reports.scored_folder import ScoredSession, read_scored
 from affectfuse.reports.text_tables import csv_text, number_cell, text_cell
 from affectfuse.scoring.base import Contrast
@@ -133,16 +133,7 @@ def comparison_csv(comparison: Comparison) -> str:
                     text_cell(session.subject or ""),
                     session.began.isoformat() if session.began else "",
                     text_cell(session.protocol),
-                    text_cell(found.channel),
-                    text_cell(found.name),
-                    number_cell(found.value),
-                    text_cell(found.unit),
-                    number_cell(found.low),
-                    number_cell(found.high),
-                    number_cell(found.confidence),
-                    number_cell(found.p_value),
-                    number_cell(found.p_adjusted),
-                    str(found.pairs),
+                    *contrast_cells(found),
                     number_cell(session.coverage.get(found.channel, math.nan)),
                     str(session.questions),
                     number_cell(session.duration_s),

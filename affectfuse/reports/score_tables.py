@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from affectfuse.reports.text_tables import csv_text, number_cell, text_cell
-from affectfuse.scoring.base import Question, SessionScore
+from affectfuse.scoring.base import Contrast, Question, SessionScore
 
-__all__ = ["CONTRASTS", "SCORES", "contrasts_csv", "scores_csv"]
+__all__ = ["CONTRASTS", "SCORES", "contrast_cells", "contrasts_csv", "scores_csv"]
 
 
 def scores_csv(score: SessionScore, events: Sequence[Question] = ()) -> str:
@@ -45,23 +45,24 @@ def scores_csv(score: SessionScore, events: Sequence[Question] = ()) -> str:
 
 def contrasts_csv(score: SessionScore) -> str:
     """Return `contrasts.csv`, one row a contrast; unknown values are written as NaN."""
-    rows = [
-        [
-            text_cell(found.channel),
-            text_cell(found.name),
-            number_cell(found.value),
-            text_cell(found.unit),
-            number_cell(found.low),
-            number_cell(found.high),
-            number_cell(found.confidence),
-            number_cell(found.p_value),
-            number_cell(found.p_adjusted),
-            str(found.pairs),
-            text_cell(found.note),
-        ]
-        for found in score.contrasts
-    ]
+    rows = [[*contrast_cells(found), text_cell(found.note)] for found in score.contrasts]
     return csv_text(CONTRASTS, rows)
+
+
+def contrast_cells(contrast: Contrast) -> list[str]:
+    """Return the cells of a contrast, from its channel to its pairs."""
+    return [
+        text_cell(contrast.channel),
+        text_cell(contrast.name),
+        number_cell(contrast.value),
+        text_cell(contrast.unit),
+        number_cell(contrast.low),
+        number_cell(contrast.high),
+        number_cell(contrast.confidence),
+        number_cell(contrast.p_value),
+        number_cell(contrast.p_adjusted),
+        str(contrast.pairs),
+    ]
 
 
 _QUOTED = (
