@@ -91,7 +91,8 @@ def _headline(score: SessionScore) -> dict[str, Any]:
         return {"contrasts": [_said(contrast) for contrast in totals], "lead": ""}
     known = [c for c in score.contrasts if math.isfinite(c.p_adjusted) and not is_total(c)]
     if not known:
-        return {"contrasts": [], "lead": "No channel could be tested."}
+        lead = "No channel could be tested. Why is said of each under All contrasts."
+        return {"contrasts": [], "lead": lead}
     below = sum(contrast.p_adjusted < _LEVEL for contrast in known)
     first = sorted(known, key=lambda contrast: (contrast.p_adjusted, contrast.p_value))[:_FIRST]
     lead = (
