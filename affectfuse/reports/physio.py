@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from affectfuse.containers import Array, Track
+from affectfuse.recording.physio_sidecar import OWN_TIMES
 from affectfuse.reports.grids import TOLERANCE_S, Grid, even_grid, sparse_grid
 from affectfuse.reports.session import SessionResult, warnings
 from affectfuse.reports.strict_json import strict_json
@@ -23,7 +24,6 @@ from affectfuse.reports.titles import title
 
 __all__ = ["physio_files"]
 
-_OWN_TIMES = "time_s"
 _BLOCK = 8192
 _SAME_RATE = 1e-3
 
@@ -61,7 +61,7 @@ class _Table:
 
     def columns(self) -> list[str]:
         names = [name for t in self.tracks for name in (t.name, f"{t.name}_quality")]
-        return [_OWN_TIMES, *names] if self.own_times else names
+        return [OWN_TIMES, *names] if self.own_times else names
 
     def compressed(self) -> bytes:
         """Return the rows as BIDS wants them: tabs, no header, compressed; alike every time."""
@@ -90,7 +90,7 @@ class _Table:
         described: dict[str, Any] = {}
         if self.own_times:
             text = "Time of the row's reading, from the start of the session."
-            described[_OWN_TIMES] = {"Description": text, "Units": "s"}
+            described[OWN_TIMES] = {"Description": text, "Units": "s"}
         for track in self.tracks:
             name = title(track.name)
             note = f" n/a where not known: {track.note}." if track.note else ""
@@ -117,7 +117,7 @@ class _Table:
         lost = f" {shared} readings that share a row with a later one are left out." * bool(shared)
         return (
             "The readings come at uneven times. Each stands in the row nearest to its time, which "
-            f"{_OWN_TIMES} says; rows between readings are n/a, nothing is interpolated.{lost}"
+            f"{OWN_TIMES} says; rows between readings are n/a, nothing is interpolated.{lost}"
         )
 
 

@@ -6,127 +6,23 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Callable, Mapping
-from html.parser import HTMLParser
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from reports.browsing import browser, needs_browser
+from reports.scored_sessions import HEART, HOSTILE, SKIN, TOTAL, Page, document, put, visits
 
 from affectfuse.cli import main
 from affectfuse.errors import ResultError
 from affectfuse.reports.comparison import COLUMNS, Comparison, compare_folders, comparison_csv
 from affectfuse.reports.comparison_page import COMPARISON_OUTPUTS, render_comparison
-from affectfuse.reports.scored_folder import read_scored
 from affectfuse.reports.session import SessionResult
-from affectfuse.reports.strict_json import strict_json
-from affectfuse.reports.summary import SCHEMA_VERSION, session_summary
+from affectfuse.reports.summary import SCHEMA_VERSION
 from affectfuse.reports.titles import title
-from affectfuse.scoring.base import Contrast, Question, QuestionScore, SessionScore
+from affectfuse.scoring.base import Contrast
 
 MakeSession = Callable[..., SessionResult]
-HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>"
-HEART = Contrast("heart_rate_bpm", "after", 2.5, "bpm", 1.25, 3.75, 0.95, 0.01, 0.03, 9)
-SKIN = Contrast("eda_rise", "after", -0.125, "uS", p_value=0.5, p_adjusted=0.7, pairs=8)
-TOTAL = Contrast("all", "total", -4.0, "1", -9.0, 1.0, 0.95, 0.125, pairs=12)
-
-
-def document(
-    *contrasts: Contrast,
-    protocol: str = "baseline_shift",
-    provenance: Mapping[str, Any] | None = None,
-    questions: int = 3,
-    label: str = "A",
-    **said: Any,
-) -> dict[str, Any]:
-    """What session.json says of a session that was scored."""
-    events = [Question(10.0 * i, 10.0 * i + 3, f"{label} {i}") for i in range(questions)]
-    rows = tuple(
-        QuestionScore(
-            event.label, event.onset_s, contrast.channel, math.nan if i else 1.0, contrast.unit,
-            0.5 * (i > 0) + 0.25, "", artefact="answer" if i == 1 else "",
-        )
-        for i, event in enumerate(events)
-        for contrast in contrasts
-        if contrast.channel != "all"
-    )  # fmt: skip
-    result = SessionResult(
-        "a.mp4",
-        60.0,
-        "offline causal",
-        {},
-        events=events,
-        score=SessionScore(protocol, rows, {}, (), contrasts),
-        provenance={
-            "session_start": None,
-            "recording": {"source": "a.mp4", "kind": "file"},
-            "checkpoint": None,
-            "configuration": {"protocol": {"window_s": 15.0}, "modalities": {}},
-            "versions": {"affectfuse": "0.1.0"},
-            "created": "2026-03-05T12:00:00+00:00",
-            **(provenance or {}),
-        },
-    )
-    return json.loads(strict_json(session_summary(result))) | said
-
-
-def put(folder: Path, said: Any) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "session.json").write_text(json.dumps(said), "utf-8")
-    return folder
-
-
-def visits(folder: Path, *moments: str | None, **said: Any) -> list[Path]:
-    return [
-        put(
-            folder / f"visit {number}",
-            document(
-                HEART,
-                SKIN,
-                subject="P-07",
-                provenance={
-                    "session_start": moment,
-                    "recording": {"source": "v", "sha256": f"{number}"},
-                },
-                **said,
-            ),
-        )
-        for number, moment in enumerate(moments, start=1)
-    ]
-
-
-class Page(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.linked: list[str | None] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.linked += [value for key, value in attributes if key in ("src", "href")]
-        assert not any(key.startswith("on") for key, _ in attributes)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-
-
-def test_a_session_is_read_back_as_it_was_scored(tmp_path: Path, make_session: MakeSession) -> None:
-    result = make_session(seconds=120)
-    assert result.score is not None
-    said = json.loads(strict_json(session_summary(result)))
-    found = read_scored(put(tmp_path / "it", said))
-    assert (found.name, found.protocol, found.questions) == ("it", "baseline_shift", 6)
-    assert found.version == "0.1.0"
-    assert found.warnings
-    for mine, there in zip(result.score.contrasts, found.contrasts, strict=True):
-        assert strict_json(vars_of(mine)) == strict_json(vars_of(there))
-
-
-def vars_of(contrast: Contrast) -> dict[str, Any]:
-    return {name: getattr(contrast, name) for name in contrast.__dataclass_fields__}
 
 
 def test_one_person_over_time(tmp_path: Path) -> None:
@@ -262,75 +158,6 @@ def test_nothing_from_a_folder_becomes_markup(tmp_path: Path) -> None:
     assert page.text.count("onerror=alert(1)") > 10
     assert "script-src &#39;none&#39;" in html
     assert "http" not in html.replace("http-equiv", "")
-
-
-def not_json(folder: Path) -> None:
-    (folder / "session.json").write_text('{"schema_version": ')
-
-
-def deep(folder: Path) -> None:
-    (folder / "session.json").write_text("[" * 100_000)
-
-
-def bytes_of_another_sort(folder: Path) -> None:
-    (folder / "session.json").write_bytes(b"\xff\xfe\x00")
-
-
-def a_list(folder: Path) -> None:
-    (folder / "session.json").write_text("[1]")
-
-
-def another_version(folder: Path) -> None:
-    (folder / "session.json").write_text(json.dumps(document(HEART) | {"schema_version": "9.0"}))
-
-
-def no_score(folder: Path) -> None:
-    (folder / "session.json").write_text(json.dumps(document(HEART) | {"score": None}))
-
-
-def half(folder: Path) -> None:
-    said = document(HEART)
-    del said["score"]["contrasts"][0]["pairs"]
-    (folder / "session.json").write_text(json.dumps(said))
-
-
-def text_for_a_number(folder: Path) -> None:
-    said = document(HEART)
-    said["score"]["contrasts"][0]["value"] = "2.5"
-    (folder / "session.json").write_text(json.dumps(said))
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda folder: None, "holds no session.json"),
-        (not_json, "cannot be read as JSON"),
-        (deep, "cannot be read as JSON"),
-        (bytes_of_another_sort, "cannot be read as JSON"),
-        (a_list, "schema version 'None'"),
-        (another_version, f"'9.0', this affectfuse compares '{SCHEMA_VERSION}'"),
-        (no_score, "no questions were marked"),
-        (half, "not as its schema says"),
-        (text_for_a_number, "no number"),
-    ],
-)
-def test_a_folder_that_cannot_be_read_is_left_out_by_name(
-    tmp_path: Path, make: Callable[[Path], None], words: str
-) -> None:
-    bad = tmp_path / "bad"
-    bad.mkdir()
-    make(bad)
-    with pytest.raises(ResultError, match="bad") as caught:
-        read_scored(bad)
-    assert words in str(caught.value)
-    assert "\n" not in str(caught.value)
-    good = visits(tmp_path / "good", "2026-03-01T10:00:00", "2026-03-02T10:00:00")
-    comparison = compare_folders([good[0], bad, good[1]])
-    assert len(comparison.sessions) == 2
-    assert comparison.left_out == [str(caught.value)]
-    assert words in Page(render_comparison(comparison)).text
-    with pytest.raises(ResultError, match=r"^1 of 2 sessions can be compared: .*bad"):
-        compare_folders([bad, good[0]])
 
 
 def test_a_folder_given_twice_counts_once_and_equal_names_are_told_apart(tmp_path: Path) -> None:
