@@ -1,101 +1,99 @@
-"""Folders of scored sessions, made up, and what a page of them holds."""
+"""Simulated sessions, scored by each protocol, as the page gets them."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
-from html.parser import HTMLParser
-from pathlib import Path
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
+import numpy as np
+from scoring.simulated import Design, Effect, Simulated, simulate
+
+from affectfuse.config import build, load_node
+from affectfuse.containers import IntervalTrack, Track
 from affectfuse.reports.session import SessionResult
-from affectfuse.reports.strict_json import strict_json
-from affectfuse.reports.summary import session_summary
-from affectfuse.scoring.base import Contrast, Question, QuestionScore, SessionScore
+from affectfuse.scoring.base import ScoringProtocol
 
-HOSTILE = "<script>document.title='taken'</script><img src=x onerror=alert(1)>"
-HEART = Contrast("heart_rate_bpm", "after", 2.5, "bpm", 1.25, 3.75, 0.95, 0.01, 0.03, 9)
-SKIN = Contrast("eda_rise", "after", -0.125, "uS", p_value=0.5, p_adjusted=0.7, pairs=8)
-TOTAL = Contrast("all", "total", -4.0, "1", -9.0, 1.0, 0.95, 0.125, pairs=12)
+__all__ = ["PROTOCOLS", "hostile", "recorded", "scored", "simulated"]
+
+PROTOCOLS: list[tuple[str, Design]] = [
+    ("baseline_shift", "events"),
+    ("comparison_question", "comparison"),
+    ("concealed_information", "items"),
+    ("oss3", "comparison"),
+]
+EFFECT = Effect(heart_rate_bpm=5.0, eda_us=0.5, micro_expressions=2)
+HOSTILE = "</script><img src=x onerror=\"alert(1)\"><i>& 'text'</i>"
 
 
-def document(
-    *contrasts: Contrast,
-    protocol: str = "baseline_shift",
-    provenance: Mapping[str, Any] | None = None,
-    questions: int = 3,
-    label: str = "A",
-    **said: Any,
-) -> dict[str, Any]:
-    """What session.json says of a session that was scored."""
-    events = [Question(10.0 * i, 10.0 * i + 3, f"{label} {i}") for i in range(questions)]
-    rows = tuple(
-        QuestionScore(
-            event.label, event.onset_s, contrast.channel, math.nan if i else 1.0, contrast.unit,
-            0.5 * (i > 0) + 0.25, "", artefact="answer" if i == 1 else "",
-        )
-        for i, event in enumerate(events)
-        for contrast in contrasts
-        if contrast.channel != "all"
-    )  # fmt: skip
-    result = SessionResult(
-        "a.mp4",
-        60.0,
+@cache
+def recorded(design: Design) -> Simulated:
+    return simulate(3, design, EFFECT)
+
+
+@cache
+def simulated(design: Design) -> Simulated:
+    """A session in which every track is known throughout."""
+    session = recorded(design)
+    whole: dict[str, Track | IntervalTrack] = {}
+    for name, track in session.tracks.items():
+        if isinstance(track, Track):
+            known = np.isfinite(track.values)
+            values = np.interp(track.times_s, track.times_s[known], track.values[known])
+            values = np.ones(len(values)) if name == "face_visible" else values
+            track = Track(name, track.unit, track.times_s, values, np.ones(len(values)))
+        whole[name] = track
+    return replace(session, tracks=whole)
+
+
+def scored(session: Simulated, protocol: str, **more: Any) -> SessionResult:
+    node = load_node("protocol", protocol)
+    for key, value in {"permutations": 99, **more}.items():
+        node[key] = value
+    score = build(node, ScoringProtocol).score(*session.all())  # type: ignore[type-abstract]
+    tracks = session.tracks
+    return SessionResult(
+        "interview.mp4",
+        session.questions[-1].offset_s + 30.0,
         "offline causal",
-        {},
-        events=events,
-        score=SessionScore(protocol, rows, {}, (), contrasts),
+        {name: track for name, track in tracks.items() if isinstance(track, Track)},
+        {name: track for name, track in tracks.items() if isinstance(track, IntervalTrack)},
+        session.estimates,
+        events=session.questions,
+        score=score,
+    )
+
+
+def hostile() -> SessionResult:
+    """A session in which every text from outside would like to be markup."""
+    session = recorded("comparison")
+    tracks = dict(session.tracks)
+    eda = tracks.pop("eda_us")
+    assert isinstance(eda, Track)
+    tracks[HOSTILE] = replace(eda, name=HOSTILE, unit=HOSTILE)
+    questions = tuple(
+        replace(q, label=q.label + HOSTILE, series=HOSTILE) for q in session.questions
+    )
+    result = scored(Simulated(tracks, session.estimates, questions), "comparison_question")
+    assert result.score is not None
+    rows = [replace(row, note=HOSTILE, artefact=HOSTILE) for row in result.score.rows]
+    contrasts = [replace(c, note=HOSTILE) for c in result.score.contrasts]
+    return replace(
+        result,
+        source=HOSTILE,
+        score=replace(
+            result.score,
+            rows=tuple(rows),
+            contrasts=tuple(contrasts),
+            methods=HOSTILE,
+            references=(HOSTILE,),
+            absent=(HOSTILE,),
+            notes=(HOSTILE,),
+        ),
         provenance={
-            "session_start": None,
-            "recording": {"source": "a.mp4", "kind": "file"},
-            "checkpoint": None,
-            "configuration": {"protocol": {"window_s": 15.0}, "modalities": {}},
-            "versions": {"affectfuse": "0.1.0"},
-            "created": "2026-03-05T12:00:00+00:00",
-            **(provenance or {}),
+            "versions": {"affectfuse": HOSTILE},
+            "recording": {"parts": {HOSTILE: {"codec": HOSTILE, "alignment": {"how": HOSTILE}}}},
+            "face_landmarks": HOSTILE,
+            "configuration": {"modalities": {HOSTILE: {"method": HOSTILE}}},
         },
     )
-    return json.loads(strict_json(session_summary(result))) | said
-
-
-def put(folder: Path, said: Any) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "session.json").write_text(json.dumps(said), "utf-8")
-    return folder
-
-
-def visits(folder: Path, *moments: str | None, **said: Any) -> list[Path]:
-    return [
-        put(
-            folder / f"visit {number}",
-            document(
-                HEART,
-                SKIN,
-                subject="P-07",
-                provenance={
-                    "session_start": moment,
-                    "recording": {"source": "v", "sha256": f"{number}"},
-                },
-                **said,
-            ),
-        )
-        for number, moment in enumerate(moments, start=1)
-    ]
-
-
-class Page(HTMLParser):
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.linked: list[str | None] = []
-        self.text = ""
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.linked += [value for key, value in attributes if key in ("src", "href")]
-        assert not any(key.startswith("on") for key, _ in attributes)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from reports.browsing import browser, needs_browser
-from reports.scored_sessions import HEART, HOSTILE, SKIN, TOTAL, Page, document, put, visits
+from reports.scored_folders import HEART, HOSTILE, SKIN, TOTAL, Page, document, put, visits
 
 from affectfuse.cli import main
 from affectfuse.errors import ResultError

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from reports.scored_sessions import HEART, Page, document, put, visits
+from reports.scored_folders import HEART, Page, document, put, visits
 
 from affectfuse.errors import ResultError
 from affectfuse.reports.comparison import compare_folders
