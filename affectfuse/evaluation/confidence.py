@@ -21,6 +21,7 @@ __all__ = [
     "Bin",
     "auroc",
     "ece",
+    "equal_mass_bins",
     "reliability",
     "reliability_bins",
     "risk_coverage",
@@ -54,10 +55,26 @@ def auroc(pairs: Pairs, weights: Array) -> float:
     return float(near_at @ below) / float(near.sum() * far.sum())
 
 
-def _parts(pairs: Pairs) -> list[Array]:
-    """Return the rows of each bin: equal counts, least confident first."""
-    order = pairs.by_confidence[::-1]
-    return [part for part in np.array_split(order, BINS) if len(part)]
+def equal_mass_bins(confidence: Array, bins: int = BINS) -> Array:
+    """Return the bin of each row, (row,), 0 for the least confident.
+
+    Bins hold numbers of rows that differ by at most one, but for ties: rows of equal confidence
+    share the bin of the middle one of them, lest the order in which they came decide.
+
+    Args:
+        confidence: (row,).
+        bins: how many.
+    """
+    _, level, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    sizes = [len(part) for part in np.array_split(np.arange(len(confidence)), bins)]
+    middle = np.cumsum(counts) - 1 - counts // 2
+    return np.asarray(np.repeat(np.arange(bins), sizes)[middle][level])
+
+
+def _rows_of_bins(confidence: Array) -> list[Array]:
+    """Return the indices of the rows of each bin that has some, the least confident first."""
+    bins = equal_mass_bins(confidence)
+    return [np.flatnonzero(bins == index) for index in np.unique(bins)]
 
 
 def _bin(pairs: Pairs, rows: Array, weights: Array) -> tuple[float, float, float]:
@@ -73,14 +90,17 @@ def _bin(pairs: Pairs, rows: Array, weights: Array) -> tuple[float, float, float
 def ece(pairs: Pairs, weights: Array) -> float:
     """Return the expected calibration error of 'at most 3 bpm off', over ten bins of equal mass.
 
-    The mean over estimates of |share within 3 bpm - mean confidence| of their bin. The bins are cut
-    by unweighted counts. NaN with fewer estimates than bins. It is never below its own noise: with
-    few independent estimates a perfect confidence has an ECE above 0.
+    The mean over estimates of |share within 3 bpm - mean confidence| of their bin, see
+    `equal_mass_bins`. The bins are cut by unweighted counts. NaN with fewer estimates than bins. It
+    is never below its own noise: with few independent estimates a perfect confidence has an ECE
+    above 0.
     Reference: Nixon et al. 2019, arXiv:1904.01685.
     """
     if np.count_nonzero(pairs.covered) < BINS:
         return math.nan
-    bins = [_bin(pairs, rows, weights) for rows in _parts(pairs)]
+    order = pairs.by_confidence[::-1]
+    parts = _rows_of_bins(pairs.confidence[order])
+    bins = [_bin(pairs, order[rows], weights) for rows in parts]
     total = sum(mass for mass, _, _ in bins)
     if total <= 0.0:
         return math.nan
@@ -118,7 +138,7 @@ def reliability(pairs: Pairs, draws: Array) -> list[Bin]:
 
 
 def reliability_bins(confidence: Array, right: Array, units: Array, draws: Array) -> list[Bin]:
-    """Return how often estimates are right by confidence, in ten bins of equal count.
+    """Return how often estimates are right by confidence, see `equal_mass_bins`.
 
     Args:
         confidence: (row,) probability of being right.
@@ -127,8 +147,7 @@ def reliability_bins(confidence: Array, right: Array, units: Array, draws: Array
         draws: (draw, subject) how often each subject was drawn; empty gives no intervals.
     """
     found, count = [], draws.shape[1]
-    order = np.argsort(confidence, kind="stable")
-    for rows in (part for part in np.array_split(order, BINS) if len(part)):
+    for rows in _rows_of_bins(confidence):
         mass = draws @ np.bincount(units[rows], minlength=count)
         hits = draws @ np.bincount(units[rows], right[rows], minlength=count)
         shares = hits[mass > 0.0] / mass[mass > 0.0]

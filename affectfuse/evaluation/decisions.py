@@ -8,7 +8,13 @@ import numpy as np
 
 from affectfuse.containers import Array, Target
 from affectfuse.evaluation.bootstrap import Measured
-from affectfuse.evaluation.confidence import BINS, Bin, reliability_bins, risk_curve
+from affectfuse.evaluation.confidence import (
+    BINS,
+    Bin,
+    equal_mass_bins,
+    reliability_bins,
+    risk_curve,
+)
 from affectfuse.evaluation.drawn_metrics import drawn_ece
 from affectfuse.evaluation.resampling import Resampling
 
@@ -124,18 +130,18 @@ def _redrawn_ece(confidence: Array, rng: np.random.Generator) -> Array:
     rows = confidence.shape[1]
     if rows < BINS:
         return np.full(_REDRAWS, np.nan)
-    order = np.argsort(confidence, axis=1, kind="stable")
-    sizes = [len(part) for part in np.array_split(np.arange(rows), BINS)]
-    edges = np.append(0, np.cumsum(sizes)[:-1])
+    cut = [equal_mass_bins(said) for said in confidence]
+    order = [np.argsort(bins, kind="stable") for bins in cut]
+    edges = [np.unique(np.sort(bins), return_index=True)[1] for bins in cut]
     found = []
     step = max(1, _AT_ONCE // rows)
     for start in range(0, _REDRAWS, step):
         chance = rng.random((min(step, _REDRAWS - start), rows), dtype=np.float32)
         total = np.zeros(len(chance))
-        for said, by_confidence in zip(confidence, order, strict=True):
-            sure = said[by_confidence]
-            gaps = (chance[:, by_confidence] < sure.astype(np.float32)) - sure
-            total += np.abs(np.add.reduceat(gaps, edges, axis=1)).sum(1) / rows
+        for said, by_bin, first in zip(confidence, order, edges, strict=True):
+            sure = said[by_bin]
+            gaps = (chance[:, by_bin] < sure.astype(np.float32)) - sure
+            total += np.abs(np.add.reduceat(gaps, first, axis=1)).sum(1) / rows
         found.append(total / len(confidence))
     return np.concatenate(found)
 

@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 
 from affectfuse.containers import Array, Target
-from affectfuse.evaluation.confidence import BINS
+from affectfuse.evaluation.confidence import BINS, equal_mass_bins
 from affectfuse.evaluation.confusion import scores
 from affectfuse.evaluation.drawn_auroc import drawn_auroc
 from affectfuse.evaluation.resampling import Resampling
@@ -91,11 +91,8 @@ def drawn_ece(confidence: Array, correct: Array, draws: Resampling) -> Array:
     rows = len(confidence)
     if rows < BINS:
         return np.full(len(draws.weights), np.nan)
-    bins = np.empty(rows, np.int64)
-    order = np.argsort(confidence, kind="stable")
-    for index, part in enumerate(np.array_split(order, BINS)):
-        bins[part] = index
-    gaps = draws.sums(np.eye(BINS)[bins] * (correct - confidence)[:, None])
+    bins = np.eye(BINS)[equal_mass_bins(confidence)]
+    gaps = draws.sums(bins * (correct - confidence)[:, None])
     total = draws.sums(np.ones(rows))
     with np.errstate(invalid="ignore"):
         return np.asarray(np.abs(gaps).sum(1) / total)

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from affectfuse.containers import Array, Target
+from affectfuse.evaluation.confidence import equal_mass_bins
 from affectfuse.evaluation.confusion import confusion_matrix, scores
 
 __all__ = [
@@ -69,17 +70,15 @@ def _binary_auroc(positive: Array, score: Array) -> float:
 def ece(labels: Array, probabilities: Array, bins: int = 10) -> float:
     """Expected calibration error of the top class, over bins of equal mass.
 
-    The samples, ordered by confidence, are cut into bins whose sizes differ by at most one; the
-    result is the mean over samples of |accuracy - mean confidence| of their bin. NaN with fewer
-    samples than bins. Reference: Nixon et al. 2019, arXiv:1904.01685.
+    The mean over samples of |accuracy - mean confidence| of their bin, see `equal_mass_bins`. NaN
+    with fewer samples than bins. Reference: Nixon et al. 2019, arXiv:1904.01685.
     """
     if len(labels) < bins:
         return math.nan
     confidence = probabilities.max(1)
-    correct = (probabilities.argmax(1) == labels).astype(float)
-    parts = np.array_split(np.argsort(confidence, kind="stable"), bins)
-    gaps = [len(part) * abs(correct[part].mean() - confidence[part].mean()) for part in parts]
-    return float(sum(gaps) / len(labels))
+    correct = probabilities.argmax(1) == labels
+    gaps = np.bincount(equal_mass_bins(confidence, bins), correct - confidence.astype(float))
+    return float(np.abs(gaps).sum() / len(labels))
 
 
 def brier(labels: Array, probabilities: Array) -> float:

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from affectfuse.containers import Target
 from affectfuse.errors import DatasetError
 from affectfuse.evaluation.conformal import measure_conformal
-from affectfuse.evaluation.decisions import decide, measure_calibration, selective_risk
+from affectfuse.evaluation.decisions import Decisions, decide, measure_calibration, selective_risk
 from affectfuse.evaluation.drawn_metrics import drawn_ece
 from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, FusedPredictions
 from affectfuse.evaluation.fused_evaluation import MIDDLE, evaluate_fused
@@ -77,6 +77,18 @@ def test_calibrated_decisions_are_within_noise_and_others_are_not() -> None:
     overconfident = measure_calibration(STATE, sure, 0)
     assert not overconfident.within_noise
     assert sum(part.rows for part in calibrated.bins) == 2 * len(found)
+
+
+def test_a_model_that_says_the_prior_of_all_is_calibrated() -> None:
+    """Whatever the order of the rows: here by label, as segments of a session are."""
+    correct = np.repeat([True, False], [80, 40])[None]
+    confidence = np.full((1, 120), 2 / 3)
+    subjects = np.tile(np.arange(10), 12).astype(str)
+    found = measure_calibration(STATE, Decisions(confidence, correct, resample(subjects, 50, 0)), 0)
+    assert found.ece.value == pytest.approx(0.0, abs=1e-12)
+    assert found.within_noise
+    assert [part.rows for part in found.bins] == [120]
+    assert found.bins[0].share == pytest.approx(2 / 3)
 
 
 def test_the_noise_of_the_ece_is_that_of_redrawn_labels() -> None:

@@ -66,6 +66,15 @@ def test_ece_by_hand() -> None:
     assert ece(labels, probabilities, bins=2) == pytest.approx(expected)
 
 
+def test_ece_does_not_depend_on_the_order_of_equal_confidences() -> None:
+    """Seven of ten are right of a forecast that says .7 of all: calibrated, in any order."""
+    labels = np.repeat([1, 0], [70, 30])
+    constant = np.tile([0.3, 0.7], (100, 1))
+    assert ece(labels, constant) == pytest.approx(0.0, abs=1e-12)
+    two = np.where(np.arange(100) < 50, 0.7, 0.8)[:, None]  # 50 right of 50, then 20 of 50
+    assert ece(labels, np.hstack([1 - two, two])) == pytest.approx((0.3 + 0.4) / 2)
+
+
 def test_ece_of_a_calibrated_and_of_an_overconfident_forecast() -> None:
     rng = np.random.default_rng(0)
     chance = rng.uniform(0.5, 1, 20000)
