@@ -181,6 +181,7 @@ class Checkpoint:
                 for target in self.targets
             ),
             f"modalities    {', '.join(sorted(self.modality_configs))}",
+            f"fused by      {str(self.fusion_config.get('target')).rpartition('.')[2]}",
             f"trained on    {self.trained_on.get('dataset')}: {self.trained_on.get('provenance')}",
             "subjects      " + ", ".join(f"{len(who)} {side}" for side, who in subjects.items()),
             "temperature   "
@@ -191,18 +192,21 @@ class Checkpoint:
             numbers = ", ".join(
                 f"{key} {value:.3f}" for key, value in row.items() if isinstance(value, float)
             )
+            of = f"{row['target']}: " if "target" in row else ""  # where there are several
             lines.append(
-                f"{row['estimate']:<13} {numbers} ({row['subset']} samples: {row['samples']} of "
-                f"{row['subjects']} subjects)"
+                f"{row['estimate']:<13} {of}{numbers} ({row['subset']} samples: {row['samples']} "
+                f"of {row['subjects']} subjects)"
             )
         return "\n".join(lines)
 
     def _coverage(self) -> list[str]:
-        sets = self.calibration
-        if not sets.thresholds:
-            return []
-        what = ", ".join(sets.thresholds)
-        return [f"conformal     sets of {what} at a coverage of {sets.coverage:.0%}"]
+        thresholds, coverage = self.calibration.thresholds, self.calibration.coverage
+        sets = [target.name for target in self.targets if target.name in thresholds]
+        scales = [name for t in self.targets if t.kind == "scales" for name in t.classes]
+        reach = [f"{name} +- {thresholds[name]:.3g}" for name in scales if name in thresholds]
+        what = [f"sets of {', '.join(sets)}"] * bool(sets)
+        what += [f"intervals {', '.join(reach)}"] * bool(reach)
+        return [f"conformal     {'; '.join(what)} (coverage {coverage:.0%})"] if what else []
 
     def _load(self, module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
         try:

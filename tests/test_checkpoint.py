@@ -211,12 +211,34 @@ def test_it_describes_itself(path: Path) -> None:
         "planted: Nobody was recorded.",
         "2 train",
         "uar 0.800",
+        "fused by      LogLinearPool",
+        "conformal     sets of state (coverage 90%)",
     ):
         assert part in text
     provenance = loaded.provenance()
     assert provenance["trained_on"]["provenance"] == "Nobody was recorded."
     assert "recipe" not in provenance["trained_on"]
     assert provenance["classes"] == ["calm", "tense"]
+
+
+def test_of_several_targets_it_says_which_a_figure_is_of(trained: Checkpoint) -> None:
+    affect = Target("affect", ("valence", "arousal"), "window", "planted", "scales")
+    rows = [
+        {"target": "state", "estimate": "fused", "subset": "all", "samples": 9, "subjects": 1,
+         "uar": 0.8},
+        {"target": "affect", "estimate": "fused", "subset": "all", "samples": 9, "subjects": 1,
+         "ccc": 0.5},
+    ]  # fmt: skip
+    reach = {"state": 0.7, "valence": 1.25, "arousal": math.inf}
+    text = replace(
+        trained,
+        targets=(TARGET, affect),
+        metrics=rows,
+        calibration=Calibration({}, 0.9, reach),
+    ).describe()
+    assert "fused         state: uar 0.800" in text
+    assert "fused         affect: ccc 0.500" in text
+    assert "sets of state; intervals valence +- 1.25, arousal +- inf (coverage 90%)" in text
 
 
 def test_the_name_demo_is_the_embedded_checkpoint(
