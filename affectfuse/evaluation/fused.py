@@ -14,7 +14,8 @@ __all__ = ["BEST_SINGLE", "FUSED", "FusedPredictions", "subset_name"]
 
 FUSED = "fused"
 BEST_SINGLE = "best single"
-"""Name of the estimate of the modality that was best by itself on subjects inside training."""
+"""Name of the estimate of the modality that was best by itself on subjects inside training, at the
+main target."""
 
 
 def subset_name(modalities: tuple[str, ...]) -> str:
@@ -37,7 +38,8 @@ class FusedPredictions:
         labels: by target: of classes (row,) index or -1; else (row, output), NaN if not labelled.
         present: by modality (row,) bool.
         estimates: by name (seed, row, output), calibrated: FUSED, BEST_SINGLE, each modality.
-        chosen: (seed, row) index, among the sorted modalities, of the best single one.
+        chosen: (seed, row) index, among the sorted modalities, of the best single one at the main
+            target.
         subsets: by `subset_name` (seed, row, output): the fused estimate when only those
             modalities are shown to the model; every subset but the full one, which is FUSED.
         sets: by target of classes (seed, row, class) bool: conformal prediction sets.
@@ -84,6 +86,14 @@ class FusedPredictions:
                 break
             start += len(other.classes)
         return slice(start, start + len(target.classes))
+
+    def names_of(self, target: Target) -> list[str]:
+        """Return the names of the estimates of a target, FUSED first.
+
+        BEST_SINGLE is one of the main target alone: of another it may be among the worst.
+        """
+        best = [BEST_SINGLE] if target.name == self.targets[0].name else []
+        return [FUSED, *best, *self.modalities]
 
     def labelled(self, target: Target) -> Array:
         """Return at which rows a target, or any of its labels or scales, is labelled, (row,)."""

@@ -94,7 +94,8 @@ class FusedEvaluation:
 
     Attributes:
         targets: of each.
-        chosen: share of samples, over the seeds, for which each modality was the best single one.
+        chosen: share of samples, over the seeds, for which each modality was the best single one at
+            the main target.
         notes: what a reader must know.
     """
 

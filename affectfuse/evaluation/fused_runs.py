@@ -42,7 +42,12 @@ def compare_runs(
         names = ", ".join(t.name for t in predictions.targets)
         raise DatasetError(f"{other} has no predictions of {names}: compare runs on one target.")
     seeds = list(dict.fromkeys(row["seed"] for row in rows))
-    theirs = {_sample(row): index for index, row in enumerate(rows) if row["seed"] == seeds[0]}
+    rows.sort(key=lambda row: (seeds.index(row["seed"]), _sample(row)))
+    each = len(rows) // len(seeds)
+    blocks = [rows[start : start + each] for start in range(0, len(rows), each)]
+    theirs = {_sample(row): index for index, row in enumerate(blocks[0])}
+    if any([*theirs] != [_sample(row) for row in block] for block in blocks):
+        raise DatasetError(f"{other} does not hold every sample once a seed: write it anew.")
     mine = [
         (str(key), str(int(segment)), f"{time_s:.3f}")
         for key, segment, time_s in zip(
@@ -53,10 +58,6 @@ def compare_runs(
     if not len(both):
         raise DatasetError(f"{other} predicts none of these samples: compare runs on one data set.")
     there = [theirs[mine[index]] for index in both]
-    each = len(theirs)
-    if len(rows) != each * len(seeds):
-        raise DatasetError(f"{other} does not hold every sample once a seed: write it anew.")
-    blocks = [rows[start : start + each] for start in range(0, len(rows), each)]
     found = []
     for target in shared:
         here = predictions.take(both)
@@ -106,8 +107,8 @@ def _columns(target: Target) -> set[str]:
     return {f(target, name) for name in target.classes for f in (label_column, value_column)}
 
 
-def _sample(row: dict[str, str]) -> tuple[str, str, str]:
-    return row["recording"], row["segment"], row["time_s"]
+def _sample(row: dict[str, str]) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in ("recording", "segment", "time_s"))
 
 
 def _labels(target: Target, rows: Sequence[dict[str, str]]) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 from affectfuse.containers import Array, Target
 from affectfuse.evaluation.bootstrap import Measured, two_sided_p
 from affectfuse.evaluation.drawn_metrics import drawn_metrics
-from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, FusedPredictions
+from affectfuse.evaluation.fused import FUSED, FusedPredictions
 from affectfuse.evaluation.resampling import Resampling, resample
 
 __all__ = [
@@ -133,11 +133,11 @@ def score_subset(
         target: what is predicted.
         subset: name of the rows.
         rows: which of them.
-        estimates: FUSED first; None: all there are.
+        estimates: FUSED first; None: all there are of the target.
         draws, seed: of the bootstrap.
     """
     here = predictions.take(rows)
-    names = [FUSED, BEST_SINGLE, *here.modalities] if estimates is None else list(estimates)
+    names = list(estimates or here.names_of(target))
     truth, part = here.labels[target.name], here.outputs_of(target)
     resampling = resample(here.subjects, draws, seed)
     counts = len(here), len(np.unique(here.subjects))

@@ -78,8 +78,11 @@ def _told(features: Array, target: Target, truth: Array, subjects: Array) -> Arr
     said = np.full(truth.shape, np.nan)
     for column in range(truth.shape[1]):
         known = np.isfinite(truth[:, column])
-        true = truth[known, column]
-        said[known, column] = value_unseen(features[known], true, subjects[known])[:, 0]
+        asked, true, who = features[known], truth[known, column], subjects[known]
+        if target.kind == "labels":
+            said[known, column] = class_unseen(asked, true.astype(np.int64), who, 2)[:, 1]
+        else:
+            said[known, column] = value_unseen(asked, true, who)[:, 0]
     return said
 
 

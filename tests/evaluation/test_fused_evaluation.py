@@ -229,6 +229,15 @@ def test_position_tells_nothing_of_scales_that_do_not_follow_it() -> None:
     assert doors[0].chance == 0.0
 
 
+def test_a_fact_that_is_the_same_of_all_tells_nothing_of_rare_labels() -> None:
+    """A fit that only says how frequent a label is among others would be below chance."""
+    found = planted(UNITS, subjects=9)
+    rare = (np.random.default_rng(0).random((len(found), 2)) < 0.1).astype(float)
+    _, length, *_ = probe_side_doors(replace(found, labels={"units": rare}), UNITS, 50, 0)
+    assert length.told_from == "length of the segment"
+    assert length.found.value == pytest.approx(0.5)
+
+
 def test_one_subject_cannot_be_probed() -> None:
     [door, *_] = probe_side_doors(planted(subjects=1), STATE, 50, 0)
     assert np.isnan(door.found.value)
@@ -344,6 +353,22 @@ def test_a_run_is_compared_with_the_table_of_another(target: Target, tmp_path: P
     assert found[main].rows == int(shared.sum())
 
 
+def test_the_order_of_the_other_runs_rows_is_of_no_matter(tmp_path: Path) -> None:
+    found, other = planted(), planted(strength=0.5)
+    other = replace(other, labels=found.labels)
+    path = written(other, tmp_path / "predictions.csv")
+    expected = compare_runs(found, path, 20, 0)
+    header, *lines = path.read_text().splitlines()
+    np.random.default_rng(0).shuffle(lines)
+    path.write_text("\n".join([header, *lines]) + "\n")
+    assert [d.found.value for d in compare_runs(found, path, 20, 0)] == pytest.approx(
+        [d.found.value for d in expected], abs=1e-9
+    )
+    path.write_text("\n".join([header, *lines[:-1], lines[0]]) + "\n")
+    with pytest.raises(DatasetError, match="does not hold every sample once a seed"):
+        compare_runs(found, path, 20, 0)
+
+
 def test_tables_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
     found = planted()
     turned = replace(found, labels={"state": 1 - found.labels["state"]})
@@ -372,6 +397,29 @@ def test_everything_together(target: Target) -> None:
     assert len(one.groups) == 2
     assert found.chosen == {"eda": 0.0, "face": 0.0, "pulse": 1.0}
     assert any("have every modality" in note for note in found.notes)
+
+
+def test_the_best_single_modality_is_that_of_the_target_it_was_chosen_for() -> None:
+    """What is best of the main target says nothing of another, and must not stand for it there."""
+    main, other = planted(STATE), planted(AFFECT)
+    both = replace(
+        main,
+        targets=(STATE, AFFECT),
+        labels={**main.labels, **other.labels},
+        half_widths=other.half_widths,
+        **{
+            part: {
+                name: np.concatenate([values, getattr(other, part)[name]], -1)
+                for name, values in getattr(main, part).items()
+            }
+            for part in ("estimates", "subsets")
+        },
+    )
+    state, affect = evaluate_fused(both, 20, 0).targets
+    assert {d.other for d in state.differences} == {BEST_SINGLE, *NAMES}
+    assert {d.other for d in affect.differences} == set(NAMES)
+    assert affect.score(BEST_SINGLE, MATCHED) is None
+    assert {s.estimate for s in affect.groups[0].scores} == {FUSED, *NAMES}
 
 
 def test_one_subject_and_unlabelled_rows_are_no_error() -> None:

@@ -49,7 +49,7 @@ def render_fused_crossval(result: FusedCrossValidation) -> str:
         lower_is_better=_LOWER_IS_BETTER,
         metric_names=metric_names,
         difference_of=difference_of,
-        estimates=[FUSED, BEST_SINGLE, *result.predictions.modalities],
+        estimates_of=result.predictions.names_of,
         fused=FUSED,
         best_single=BEST_SINGLE,
         subsets={"all": ALL, "matched": MATCHED, "middle": MIDDLE},
