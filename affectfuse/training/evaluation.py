@@ -16,6 +16,7 @@ from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.data import as_batch
 from affectfuse.training.samples import SampleTable
+from affectfuse.training.targets import labelled
 
 __all__ = ["estimates", "format_metrics", "metrics_table", "predict"]
 
@@ -56,23 +57,24 @@ def metrics_table(
 ) -> list[dict[str, Any]]:
     """Return one row of metrics an estimate, target and subset of the samples.
 
-    Subset 'all' is every labelled tick, whatever was present at it. Subset 'matched' is the ticks
-    at which every modality is present: there, and only there, the fused estimate and those of the
-    single modalities can be compared.
+    Subset 'all' is every tick that the target labels, whatever was present at it. Subset 'matched'
+    is those of them at which every modality is present: there, and only there, the fused estimate
+    and those of the single modalities can be compared.
     """
     if not len(table):
         return []
     found = estimates(predict(model, table), outputs, model, calibration)
     matched = np.logical_and.reduce(list(table.present.values()))
-    everything = np.ones(len(table), bool)
     rows = []
     for target in outputs.targets:
         named = {"target": target.name} if len(outputs.targets) > 1 else {}
+        truths = table.labels[target.name]
+        known = labelled({target.name: truths})
         for name, subset, chosen in [
-            (FUSED, "all", everything),
-            *((name, "matched", matched) for name in found),
+            (FUSED, "all", known),
+            *((name, "matched", known & matched) for name in found),
         ]:
-            truth = table.labels[target.name][chosen]
+            truth = truths[chosen]
             values = found[name][chosen][:, outputs.of(target)]
             rows.append(
                 {

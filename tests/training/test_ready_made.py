@@ -98,6 +98,8 @@ def test_several_targets_with_labels_missing_are_learnt_together(
     found = {(r["target"], r["estimate"], r["subset"]): r for r in result.metrics}
     assert found["state", "fused", "all"]["auroc"] > 0.75
     assert found["face", "fused", "all"]["auroc"] > 0.65
+    tested = result.samples["test"]
+    assert 0.5 * tested < found["state", "fused", "all"]["samples"] < 0.9 * tested  # labelled ones
     assert found["affect", "face_features", "matched"]["ccc"] > 0.4
     assert found["affect", "voice", "matched"]["ccc"] < 0.3
     assert "CCC" in result.table()
