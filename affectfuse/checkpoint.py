@@ -185,7 +185,10 @@ class Checkpoint:
             f"trained on    {self.trained_on.get('dataset')}: {self.trained_on.get('provenance')}",
             "subjects      " + ", ".join(f"{len(who)} {side}" for side, who in subjects.items()),
             "temperature   "
-            + (", ".join(f"{t:.2f} ({n})" for n, t in self.calibration.of(FUSED).items()) or "1"),
+            + (
+                ", ".join(f"{t:.2f} ({n})" for n, t in self.calibration.of(FUSED).items())
+                or "1 (not fitted)"
+            ),
             *self._coverage(),
         ]
         for row in self.metrics:
