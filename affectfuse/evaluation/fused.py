@@ -39,7 +39,7 @@ class FusedPredictions:
         present: by modality (row,) bool.
         estimates: by name (seed, row, output), calibrated: FUSED, BEST_SINGLE, each modality.
         chosen: (seed, row) index, among the sorted modalities, of the best single one at the main
-            target.
+            target; -1 where nothing was held out to choose on.
         subsets: by `subset_name` (seed, row, output): the fused estimate when only those
             modalities are shown to the model; every subset but the full one, which is FUSED.
         sets: by target of classes (seed, row, class) bool: conformal prediction sets.
@@ -90,10 +90,11 @@ class FusedPredictions:
     def names_of(self, target: Target) -> list[str]:
         """Return the names of the estimates of a target, FUSED first.
 
-        BEST_SINGLE is one of the main target alone: of another it may be among the worst.
+        BEST_SINGLE is one of the main target alone: of another it may be among the worst. It is
+        none where it could not be chosen for all rows.
         """
-        best = [BEST_SINGLE] if target.name == self.targets[0].name else []
-        return [FUSED, *best, *self.modalities]
+        main = target.name == self.targets[0].name and bool((self.chosen >= 0).all())
+        return [FUSED, *([BEST_SINGLE] if main else []), *self.modalities]
 
     def labelled(self, target: Target) -> Array:
         """Return at which rows a target, or any of its labels or scales, is labelled, (row,)."""

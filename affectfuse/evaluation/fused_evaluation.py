@@ -181,6 +181,11 @@ def _notes(predictions: FusedPredictions) -> list[str]:
         )
     if len(predictions.chosen) < 3:
         notes.append("fewer than three seeds: their spread is not known")
+    if (predictions.chosen < 0).any():
+        notes.append(
+            "no best single modality: some folds held out no sample with every modality inside "
+            "training, on which to choose it"
+        )
     every = 2 ** len(predictions.modalities) - 2
     if len(predictions.subsets) < every:
         notes.append(

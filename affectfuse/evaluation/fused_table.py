@@ -64,7 +64,7 @@ def _columns(predictions: FusedPredictions, place: int) -> dict[str, list[str]]:
             said = values[place][:, predictions.outputs_of(target)]
             for name, column in zip(target.classes, said.T, strict=True):
                 columns[value_column(target, name, estimate)] = _cells(column)
-    named = np.array(predictions.modalities)
+    named = np.array([*predictions.modalities, ""])  # the last where none could be chosen
     columns[BEST_SINGLE.replace(" ", "_")] = named[predictions.chosen[place].astype(int)].tolist()
     for target in predictions.targets:
         if target.name in predictions.sets:

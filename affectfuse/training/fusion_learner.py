@@ -97,12 +97,13 @@ class FusionLearner(Learner):
             return estimates(said, outputs, fitted.model, calibration)
 
         found = calibrated(test.present)
-        best = fitted.best_single or names[0]
+        best = fitted.best_single
+        unknown = np.full_like(found[FUSED], np.nan)  # where nothing was held out to choose on
         said: Extracted = {
             "probabilities": found[FUSED],
             **{f"estimate.{name}": values for name, values in found.items()},
-            f"estimate.{BEST_SINGLE}": found[best],
-            "chosen": np.full(len(test), names.index(best)),
+            f"estimate.{BEST_SINGLE}": found[best] if best else unknown,
+            "chosen": np.full(len(test), names.index(best) if best else -1),
         }
         for shown in subsets(names)[:-1]:  # all of them together is the fused estimate
             present = {n: test.present[n] & (n in shown) for n in names}

@@ -422,6 +422,22 @@ def test_the_best_single_modality_is_that_of_the_target_it_was_chosen_for() -> N
     assert {s.estimate for s in affect.groups[0].scores} == {FUSED, *NAMES}
 
 
+def test_no_modality_stands_for_the_best_where_none_could_be_chosen() -> None:
+    found = planted()
+    nowhere = found.subjects == "sub00"
+    chosen = np.where(nowhere, -1, found.chosen)
+    estimates = {**found.estimates, BEST_SINGLE: found.estimates[BEST_SINGLE].copy()}
+    estimates[BEST_SINGLE][:, nowhere] = np.nan
+    some = replace(found, chosen=chosen, estimates=estimates)
+    measured = evaluate_fused(some, 20, 0)
+    assert {d.other for d in measured.targets[0].differences} == set(NAMES)
+    assert any("no best single modality" in note for note in measured.notes)
+    header, rows = fused_table(some, [0, 1])
+    named = [dict(zip(header, row, strict=True)) for row in rows]
+    assert {row["best_single"] for row in named if row["subject"] == "sub00"} == {""}
+    assert {row["best_single"] for row in named if row["subject"] == "sub01"} == {"pulse"}
+
+
 def test_one_subject_and_unlabelled_rows_are_no_error() -> None:
     one = evaluate_fused(planted(subjects=1), 50, 0)
     score = one.targets[0].score(FUSED, ALL)

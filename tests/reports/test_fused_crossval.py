@@ -227,6 +227,21 @@ def test_one_modality_and_one_subject_have_less_to_show(tmp_path: Path) -> None:
     assert "one subject" in page
 
 
+def test_where_no_best_single_modality_was_chosen_none_is_shown(tmp_path: Path) -> None:
+    found = planted()
+    found = replace(found, chosen=np.full_like(found.chosen, -1))
+    page = write_fused_crossval(run(found), tmp_path).read_text("utf-8")
+    assert "Best single" not in page
+    assert "no best single modality: some folds held out" in page
+    assert "fused minus pulse" in fused_crossval_table(run(found))
+
+
+def test_nothing_is_said_of_differences_without_a_matched_sample() -> None:
+    found = planted()
+    apart = {name: (np.arange(len(found)) % 3) == i for i, name in enumerate(found.present)}
+    assert "fused minus" not in fused_crossval_table(run(replace(found, present=apart)))
+
+
 def hostile() -> FusedPredictions:
     """Every word that may come from outside tries to be markup."""
     found = planted(replace(STATE, classes=(HOSTILE, "stress")))

@@ -96,6 +96,16 @@ def test_inner_folds_choose_epochs_and_calibrate(crossval: DictConfig, tmp_path:
         np.testing.assert_array_equal(found.estimates["best single"][0, row], own)
 
 
+def test_without_subjects_to_choose_on_no_modality_is_the_best(
+    crossval: DictConfig, tmp_path: Path
+) -> None:
+    crossval.split.validation, crossval.seeds, crossval.training.max_epochs = 0.0, [0], 1
+    result = cross_validate_fused(crossval, tmp_path / "out")
+    assert (result.predictions.chosen == -1).all()
+    assert np.isnan(result.predictions.estimates["best single"]).all()
+    assert {d.other for d in result.evaluation.targets[0].differences} == {"pulse", "gesture"}
+
+
 def test_permuted_labels_keep_their_segments(crossval: DictConfig) -> None:
     table = prepare(crossval).samples()
     shuffled = permute_segments(table, [0])

@@ -90,7 +90,7 @@ def _differences(found: TargetEvaluation) -> list[str]:
         f"{METRIC_TITLES[d.metric]} fused minus {d.other}: {interval_text(d.found, sign=True)}, "
         f"paired by subject, p = {d.p_value:.4f}, {d.rows} samples"
         for d in (*found.differences, *found.against)
-        if d.metric == found.metric
+        if d.metric == found.metric and d.rows
     ]
 
 
