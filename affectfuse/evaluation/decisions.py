@@ -8,23 +8,15 @@ import numpy as np
 
 from affectfuse.containers import Array, Target
 from affectfuse.evaluation.bootstrap import Measured
-from affectfuse.evaluation.confidence import (
-    BINS,
-    Bin,
-    equal_mass_bins,
-    reliability_bins,
-    risk_curve,
-)
+from affectfuse.evaluation.confidence import BINS, Bin, equal_mass_bins, reliability_bins
 from affectfuse.evaluation.drawn_metrics import drawn_ece
 from affectfuse.evaluation.resampling import Resampling
 
 __all__ = [
     "DecisionCalibration",
     "Decisions",
-    "SelectiveRisk",
     "decide",
     "measure_calibration",
-    "selective_risk",
 ]
 
 _REDRAWS = 1000
@@ -144,50 +136,3 @@ def _redrawn_ece(confidence: Array, rng: np.random.Generator) -> Array:
             total += np.abs(np.add.reduceat(gaps, first, axis=1)).sum(1) / rows
         found.append(total / len(confidence))
     return np.concatenate(found)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SelectiveRisk:
-    """Share of wrong decisions among the most confident ones.
-
-    Attributes:
-        target: its name.
-        coverage, risk: (point,) share of the samples that is decided, and the errors among them.
-        area: mean risk over all coverages (AURC).
-        optimal: the same area if every wrong decision were less confident than every right one.
-        random: the same area if confidence meant nothing: the share of errors.
-    """
-
-    target: str
-    coverage: Array
-    risk: Array
-    area: float
-    optimal: float
-    random: float
-
-
-def selective_risk(target: Target, decisions: Decisions) -> SelectiveRisk:
-    """Return risk against coverage of the decisions of all seeds together.
-
-    Decisions of equal confidence enter in random order: the curve is its expectation.
-    Reference: Geifman et al. 2019, arXiv:1805.08206.
-    """
-    pooled = decisions.pooled()
-    wrong = (~pooled.correct[0]).astype(float)
-    confidence = pooled.confidence[0]
-    return SelectiveRisk(
-        target.name,
-        *risk_curve(confidence, wrong),
-        _area(confidence, wrong),
-        _area(-wrong, wrong),
-        float(wrong.mean()) if len(wrong) else float("nan"),
-    )
-
-
-def _area(confidence: Array, wrong: Array) -> float:
-    if not len(wrong):
-        return float("nan")
-    _, level, counts = np.unique(-confidence, return_inverse=True, return_counts=True)
-    expected = np.bincount(level, wrong) / counts
-    running = np.cumsum(np.repeat(expected, counts)) / np.arange(1, len(wrong) + 1)
-    return float(running.mean())

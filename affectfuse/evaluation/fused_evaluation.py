@@ -13,10 +13,8 @@ from affectfuse.evaluation.bootstrap import interval_notes
 from affectfuse.evaluation.conformal import ConformalCoverage, measure_conformal
 from affectfuse.evaluation.decisions import (
     DecisionCalibration,
-    SelectiveRisk,
     decide,
     measure_calibration,
-    selective_risk,
 )
 from affectfuse.evaluation.drawn_metrics import MAIN_METRIC
 from affectfuse.evaluation.fused import FUSED, FusedPredictions
@@ -37,6 +35,7 @@ from affectfuse.evaluation.position import (
     probe_side_doors,
 )
 from affectfuse.evaluation.resampling import MOST_UNITS, resample
+from affectfuse.evaluation.selective_risk import SelectiveRisk, selective_risk
 from affectfuse.evaluation.subsets import Robustness, measure_subsets
 
 __all__ = ["MIDDLE", "FusedEvaluation", "TargetEvaluation", "evaluate_fused"]
@@ -183,8 +182,8 @@ def _notes(predictions: FusedPredictions) -> list[str]:
         notes.append("fewer than three seeds: their spread is not known")
     if (predictions.chosen < 0).any():
         notes.append(
-            "no best single modality: some folds held out no sample with every modality inside "
-            "training, on which to choose it"
+            "no best single modality: what some folds held out inside training does not tell which "
+            "one it is"
         )
     every = 2 ** len(predictions.modalities) - 2
     if len(predictions.subsets) < every:

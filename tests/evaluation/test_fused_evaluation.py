@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 from affectfuse.containers import Target
 from affectfuse.errors import DatasetError
 from affectfuse.evaluation.conformal import measure_conformal
-from affectfuse.evaluation.decisions import Decisions, decide, measure_calibration, selective_risk
+from affectfuse.evaluation.decisions import Decisions, decide, measure_calibration
 from affectfuse.evaluation.drawn_metrics import drawn_ece
 from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, FusedPredictions
 from affectfuse.evaluation.fused_evaluation import MIDDLE, evaluate_fused
@@ -25,6 +25,7 @@ from affectfuse.evaluation.fused_table import fused_table
 from affectfuse.evaluation.permutation import exchange, permutation_test, segments_of
 from affectfuse.evaluation.position import measure_drift, middle_segments, probe_side_doors
 from affectfuse.evaluation.resampling import resample
+from affectfuse.evaluation.selective_risk import selective_risk
 from affectfuse.evaluation.subsets import measure_subsets
 
 
@@ -122,16 +123,36 @@ def test_risk_falls_with_confidence_between_oracle_and_chance() -> None:
         STATE, found.labels["state"], found.estimates[FUSED], resample(found.subjects, 0, 0)
     )
     risk = selective_risk(STATE, decisions)
-    assert risk.optimal < risk.area < risk.random
+    assert risk.optimal < risk.area.value < risk.random
     assert risk.coverage[-1] == 1.0
     assert risk.risk[-1] == pytest.approx(risk.random)
     assert risk.random == pytest.approx(1 - decisions.correct.mean())
     order = np.argsort(-decisions.confidence.reshape(-1), kind="stable")
     wrong = ~decisions.correct.reshape(-1)[order]
     naive = np.mean(np.cumsum(wrong) / np.arange(1, len(wrong) + 1))
-    assert risk.area == pytest.approx(naive)
+    assert risk.area.value == pytest.approx(naive)
+    assert np.isnan(risk.area.low)  # no draws were asked for
     flat = replace(decisions, confidence=np.full_like(decisions.confidence, 0.7))
-    assert selective_risk(STATE, flat).area == pytest.approx(risk.random)
+    assert selective_risk(STATE, flat).area.value == pytest.approx(risk.random)
+
+
+def test_the_interval_of_the_area_is_that_of_the_rows_repeated() -> None:
+    """Ties in random order: the mean over many orders of the rows as often as they were drawn."""
+    found = planted(subjects=6, segments=2, samples=4, seeds=1)
+    drawn = resample(found.subjects, 20, 0)
+    decisions = decide(STATE, found.labels["state"], found.estimates[FUSED], drawn)
+    decisions = replace(decisions, confidence=np.round(decisions.confidence, 1))
+    rng, areas = np.random.default_rng(0), []
+    for weights in drawn.weights[1:]:
+        rows = np.repeat(np.arange(len(found)), weights[drawn.units].astype(int))
+        orders = [rng.permutation(rows) for _ in range(2000)]
+        sure = [order[np.argsort(-decisions.confidence[0][order], kind="stable")]
+                for order in orders]  # fmt: skip
+        wrong = ~decisions.correct[0][np.stack(sure)]
+        areas.append((wrong.cumsum(1) / np.arange(1, len(rows) + 1)).mean())
+    area = selective_risk(STATE, decisions).area
+    assert (area.low, area.high) == pytest.approx(np.percentile(areas, [2.5, 97.5]), abs=0.004)
+    assert area.low < area.value < area.high
 
 
 def test_coverage_of_sets_by_class_and_subject() -> None:

@@ -28,7 +28,7 @@ from affectfuse.training.fused_crossval import FusedCrossValidation
 
 __all__ = ["FUSED_CROSSVAL_OUTPUTS", "fused_crossval_table", "write_fused_crossval"]
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "2.0"
 FUSED_CROSSVAL_OUTPUTS = (
     "predictions.csv",
     "scores.csv",
@@ -101,6 +101,12 @@ def _trust(found: TargetEvaluation) -> list[str]:
         lines.append(
             f"ECE {interval_text(found.calibration.ece)}: {word} the noise of a calibrated model "
             f"(95 % below {found.calibration.expected_high:.3f})"
+        )
+    if found.risk:
+        lines.append(
+            f"area under risk and coverage {interval_text(found.risk.area)}: "
+            f"{found.risk.optimal:.3f} if confidence told right from wrong, "
+            f"{found.risk.random:.3f} if it meant nothing"
         )
     for held in found.conformal:
         word = "contains" if held.holds else "does not contain"
