@@ -8,15 +8,15 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from affectfuse.containers import Array, Target
-from affectfuse.evaluation.bootstrap import Measured
-from affectfuse.evaluation.confidence import risk_curve
+from affectfuse.evaluation.bootstrap import Measured, measured
+from affectfuse.evaluation.confidence import equal_mass_bins, risk_curve
 from affectfuse.evaluation.decisions import Decisions
 from affectfuse.evaluation.resampling import Resampling
 
 __all__ = ["SelectiveRisk", "selective_risk"]
 
-_AT_ONCE = 4_000_000
-"""Numbers of a table of draws and confidences that are held at once."""
+_LEVELS = 1000
+"""In the draws, of more confidences so many bins of them; the interval is hardly another."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,15 +46,18 @@ def selective_risk(target: Target, decisions: Decisions) -> SelectiveRisk:
     Reference: Geifman et al. 2019, arXiv:1805.08206.
     """
     pooled = decisions.pooled()
-    wrong, drawn = (~pooled.correct[0]).astype(float), pooled.resampling
+    confidence, wrong = pooled.confidence[0], (~pooled.correct[0]).astype(float)
     if not len(wrong):
         nothing = Measured(np.nan, np.nan, np.nan)
         return SelectiveRisk(target.name, wrong, wrong, nothing, np.nan, np.nan)
+    drawn = pooled.resampling
     once = Resampling(np.zeros(len(wrong), np.int64), np.ones((1, 1)))
+    area = float(_area(confidence, wrong, once)[0])
+    levels = equal_mass_bins(confidence, _LEVELS) if len(wrong) > _LEVELS else confidence
     return SelectiveRisk(
         target.name,
-        *risk_curve(pooled.confidence[0], wrong),
-        drawn.interval(_area(pooled.confidence[0], wrong, drawn)),
+        *risk_curve(confidence, wrong),
+        measured(area, _area(levels, wrong, drawn)[1:]),
         float(_area(-wrong, wrong, once)[0]),
         float(wrong.mean()),
     )
@@ -70,17 +73,12 @@ def _area(confidence: Array, wrong: Array, drawn: Resampling) -> Array:
     shape = (drawn.weights.shape[1], len(levels))
     rows = csr_array((np.ones(len(wrong)), (drawn.units, level)), shape=shape)
     errors = csr_array((wrong, (drawn.units, level)), shape=shape)
-    step = max(1, _AT_ONCE // len(levels))
-    found = []
-    for start in range(0, len(drawn.weights), step):
-        weights = drawn.weights[start : start + step]
-        here, wrong_here = np.asarray(weights @ rows), np.asarray(weights @ errors)
-        total, wrong_total = np.cumsum(here, 1), np.cumsum(wrong_here, 1)
-        before, wrong_before = total - here, wrong_total - wrong_here
-        harmonic = np.append(0.0, np.cumsum(1.0 / np.arange(1, total.max() + 1)))
-        share = wrong_here / np.maximum(here, 1.0)
-        between = harmonic[total.astype(np.int64)] - harmonic[before.astype(np.int64)]
+    here, wrong_here = (np.asarray(drawn.weights @ part) for part in (rows, errors))
+    total, wrong_total = np.cumsum(here, 1), np.cumsum(wrong_here, 1)
+    before, wrong_before = total - here, wrong_total - wrong_here
+    harmonic = np.append(0.0, np.cumsum(1.0 / np.arange(1, total.max() + 1)))
+    share = wrong_here / np.maximum(here, 1.0)
+    between = harmonic[total.astype(np.int64)] - harmonic[before.astype(np.int64)]
+    with np.errstate(invalid="ignore"):
         summed = (wrong_here + (wrong_before - share * before) * between).sum(1)
-        with np.errstate(invalid="ignore"):
-            found.append(summed / total[:, -1])
-    return np.concatenate(found)
+        return np.asarray(summed / total[:, -1])
