@@ -12,6 +12,7 @@ import json
 import os
 import pickle
 import signal
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
 from functools import cache, partial
@@ -48,6 +49,7 @@ Task = tuple[str, Path, Callable[[], Extracted]]
 _EDGE_BYTES = 1 << 20
 _SOURCES = ("containers.py", "extraction.py", "signals", "recording", "checkpoints")
 _KINDS = (".py", ".safetensors")
+_CHECKSUM = "crc32"
 
 
 def digest(facts: Mapping[str, Any]) -> str:
@@ -216,7 +218,8 @@ def _make(file: Path, extract: Callable[[], Extracted]) -> str | None:
         extracted = extract()
     except (AffectFuseError, OSError) as error:
         return " ".join(str(error).split())
-    write_whole(file, safetensors.numpy.save(_contiguous(extracted.items())))
+    arrays = _contiguous(extracted.items())
+    write_whole(file, safetensors.numpy.save(arrays, {_CHECKSUM: _checksum(arrays)}))
     return None
 
 
@@ -226,6 +229,17 @@ def _contiguous(items: Iterable[tuple[str, Array]]) -> Extracted:
 
 def _load(file: Path) -> Extracted | None:
     try:
-        return safetensors.numpy.load_file(file)
+        with safetensors.safe_open(file, "np") as opened:
+            told = (opened.metadata() or {}).get(_CHECKSUM)
+            found = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError):
         return None  # not there, or damaged: it is made again
+    # Files of earlier versions have no checksum; what they hold is the same.
+    return found if told in (None, _checksum(found)) else None
+
+
+def _checksum(arrays: Extracted) -> str:
+    found = 0
+    for name in sorted(arrays):
+        found = zlib.crc32(arrays[name].data, zlib.crc32(name.encode(), found))
+    return f"{found:08x}"

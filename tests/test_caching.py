@@ -50,6 +50,20 @@ def test_tasks_run_and_fail_one_by_one(tmp_path: Path, workers: int) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["3.safetensors", "5.safetensors"]
 
 
+def test_what_is_damaged_is_made_again(tmp_path: Path) -> None:
+    file = tmp_path / "n9.safetensors"
+    run_tasks([("n9", file, partial(squares, 9))], 1, "squaring")
+    whole = file.read_bytes()
+    flipped = bytearray(whole)
+    flipped[-1] ^= 1  # in the last number: still a file of the same form
+    for damaged in (b"", bytes(len(whole)), whole[: len(whole) // 2], bytes(flipped)):
+        file.write_bytes(damaged)
+        found, failed = run_tasks([("n9", file, partial(squares, 9))], 1, "squaring")
+        assert found["n9"]["squares"].tolist() == [n**2 for n in range(9)]
+        assert not failed
+        assert file.read_bytes() == whole
+
+
 def ended() -> Extracted:
     os._exit(1)
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from affectfuse.caching import available_cores
 from affectfuse.config import build, cache_dir
 from affectfuse.containers import Array
 from affectfuse.datasets.base import Dataset, DatasetItem, Progress
 from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.evaluation.bootstrap import interval_notes
 from affectfuse.evaluation.nuisance import Probe, probe_nuisance
+from affectfuse.evaluation.recipe import whole_number
 from affectfuse.evaluation.recognition import (
     Difference,
     Predictions,
@@ -33,7 +33,7 @@ from affectfuse.modalities.base import Modality
 from affectfuse.training.clip_learner import ClipLearner
 from affectfuse.training.clips import ClipTable, LabelMap, ready_clips
 from affectfuse.training.folds import Examples, FoldPlan, plan_folds, run_folds
-from affectfuse.training.recipes import container, settings_of
+from affectfuse.training.recipes import container, seeds_of, settings_of, workers_of
 from affectfuse.training.recognisers import RecogniserSettings
 from affectfuse.training.samples import SampleCollector
 from affectfuse.versions import package_versions
@@ -107,8 +107,8 @@ def cross_validate(
     _check_keys(recipe)
     plan = settings_of(recipe, "split", FoldPlan, EXAMPLE)
     settings = settings_of(recipe, "recogniser_training", RecogniserSettings, EXAMPLE)
-    seeds = tuple(int(seed) for seed in recipe.seeds)
-    workers = recipe.workers or available_cores()
+    seeds, workers = seeds_of(recipe), workers_of(recipe)
+    draws = whole_number(recipe, "draws", 1)
     dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
     dataset.prepare(progress)
     items = dataset.items()
@@ -122,8 +122,8 @@ def cross_validate(
     found = run_folds(learner, folds, seeds, out / "folds", workers, progress)
     seconds = time.monotonic() - began
     predictions = _tested(learner.examples, found["probabilities"])
-    groups = measure_recognition(predictions, recipe.draws, plan.seed)
-    chance = chance_uf1(predictions.labels, len(labels.classes), recipe.draws, plan.seed)
+    groups = measure_recognition(predictions, draws, plan.seed)
+    chance = chance_uf1(predictions.labels, len(labels.classes), draws, plan.seed)
     return CrossValidation(
         dataset.name,
         plan,
@@ -136,7 +136,7 @@ def cross_validate(
         probe_nuisance(clips.arrays, clips.labels, clips.subjects, clips.databases),
         None
         if against is None
-        else compare(predictions, read_predictions(against), recipe.draws, plan.seed),
+        else compare(predictions, read_predictions(against), draws, plan.seed),
         learner.parameters(),
         seconds,
         dict(sorted(labels.left_out.items())),
@@ -156,8 +156,6 @@ def _check_keys(recipe: DictConfig) -> None:
     for key in _KEYS:
         if key not in recipe:
             raise ConfigError(f"the recipe lacks '{key}': begin it with 'extends: {EXAMPLE}'.")
-    if not recipe.seeds:
-        raise ConfigError("seeds is empty: give at least one, better three.")
 
 
 def _clips(

@@ -180,10 +180,16 @@ def fit(
         resumed = state if finished is not None else None
         of_module = isinstance(data, lightning.LightningDataModule)
         source = {"datamodule": data} if of_module else {"train_dataloaders": data}
+        on_interrupt = signal.getsignal(signal.SIGINT)
         try:
             trainer.fit(module, ckpt_path=resumed, **source)  # type: ignore[arg-type]
         except SIGTERMException as ended:  # to Lightning a success
             raise SystemExit(128 + signal.SIGTERM) from ended
+        except SystemExit as ended:  # how Lightning answers Ctrl-C; it also stays deaf to the next
+            if not isinstance(ended.__context__, KeyboardInterrupt):
+                raise
+            signal.signal(signal.SIGINT, on_interrupt)
+            raise KeyboardInterrupt from ended
         module.to("cpu").eval()
         if keeping:
             keeping.finish(trainer)

@@ -56,9 +56,16 @@ class FoldPlan:
             raise ValueError(f"unknown protocol '{self.protocol}'. {advice}")
         named = not isinstance(self.validation, int | float)
         if named and self.protocol != "hold_out":
-            raise ValueError(f"validation is {self.validation}; names only with 'hold_out'")
+            raise ValueError(
+                f"validation names subjects ({', '.join(map(str, self.validation))}), which only "  # type: ignore[arg-type]
+                "protocol=hold_out can take: set that, or give a share."
+            )
         if not named and not 0 <= self.validation < 1:  # type: ignore[operator]
             raise ValueError(f"validation is {self.validation}; allowed: 0 to below 1")
+        for name, least in (("folds", 2), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} is {value}; it must be a whole number, {least} or more.")
 
     def hold_out(self, subjects: Iterable[str]) -> Split:
         """Return the subjects divided once, whatever the protocol."""

@@ -12,18 +12,19 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from affectfuse.caching import Extracted, available_cores
+from affectfuse.caching import Extracted
 from affectfuse.containers import Array
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.errors import ConfigError
 from affectfuse.evaluation.fused import FusedPredictions
 from affectfuse.evaluation.fused_evaluation import FusedEvaluation, evaluate_fused
 from affectfuse.evaluation.permutation import exchange, segments_of
+from affectfuse.evaluation.recipe import whole_number
 from affectfuse.training.fitting import deterministic, torch_threads
 from affectfuse.training.folds import FoldPlan, plan_folds, run_folds
 from affectfuse.training.fusion_learner import FusionLearner
 from affectfuse.training.preparation import Prepared, prepare
-from affectfuse.training.recipes import check_keys, container
+from affectfuse.training.recipes import check_keys, container, seeds_of, workers_of
 from affectfuse.training.samples import SampleTable
 from affectfuse.versions import package_versions
 
@@ -82,9 +83,7 @@ def cross_validate_fused(
         AffectFuseError: when the recipe or the data set cannot be used.
     """
     check_keys(recipe, ("seeds", "permuted", "draws"), "train")
-    if not recipe.seeds:
-        raise ConfigError("seeds is empty: give at least one, better three.")
-    seeds = tuple(int(seed) for seed in recipe.seeds)
+    seeds, draws = seeds_of(recipe), whole_number(recipe, "draws", 1)
     prepared = prepare(recipe, progress)
     settings = prepared.plan.settings
     if settings.devices * settings.nodes > 1:
@@ -99,14 +98,13 @@ def cross_validate_fused(
         table = permute_segments(table, seeds)
     learner = FusionLearner(table, prepared.plan, prepared.configs)
     folds = plan_folds(prepared.split, learner.examples)
-    workers = recipe.workers or available_cores()
     began = time.monotonic()
-    found = run_folds(learner, folds, seeds, out / "folds", workers, progress)
+    found = run_folds(learner, folds, seeds, out / "folds", workers_of(recipe), progress)
     seconds = time.monotonic() - began
     predictions = _predictions(prepared, table, found)
     say = progress or (lambda *_: None)
     say("measuring what they said", 0, 1)
-    evaluation = evaluate_fused(predictions, recipe.draws, prepared.split.seed, against)
+    evaluation = evaluate_fused(predictions, draws, prepared.split.seed, against)
     say("measuring what they said", 1, 1)
     return FusedCrossValidation(
         prepared.dataset.name,
@@ -116,7 +114,7 @@ def cross_validate_fused(
         evaluation,
         seeds,
         bool(recipe.permuted),
-        int(recipe.draws),
+        draws,
         learner.parameters(),
         seconds,
         prepared.skipped,

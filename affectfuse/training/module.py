@@ -95,6 +95,10 @@ class TrainingSettings:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value}; it must be a whole number, 1 or more.")
+        for name in ("weight_decay", "modality_loss"):
+            value = getattr(self, name)
+            if not value >= 0:
+                raise ValueError(f"{name} is {value}; it must be 0 or more.")
         for name in ("learning_rate", "gradient_clip"):
             value = getattr(self, name)
             if value is not None and not value > 0:

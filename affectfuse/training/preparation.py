@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from affectfuse.caching import available_cores, digest
+from affectfuse.caching import digest
 from affectfuse.config import build, cache_dir
 from affectfuse.containers import Target
 from affectfuse.datasets.base import Dataset, DatasetItem, Progress
@@ -23,7 +23,7 @@ from affectfuse.training.folds import FoldPlan
 from affectfuse.training.fusion import FusionPlan
 from affectfuse.training.module import TrainingSettings
 from affectfuse.training.pretrained import pretrained_encoders
-from affectfuse.training.recipes import check_keys, container, settings_of
+from affectfuse.training.recipes import check_keys, check_seed, container, settings_of, workers_of
 from affectfuse.training.recognisers import RecogniserSettings, TrainedRecogniser, train_recogniser
 from affectfuse.training.samples import SampleCollector, SampleTable, Sampling
 
@@ -142,6 +142,7 @@ def prepare(recipe: DictConfig, progress: Progress | None = None) -> Prepared:
         AffectFuseError: when the recipe or the data set cannot be used.
     """
     check_keys(recipe, _KEYS, EXAMPLE)
+    check_seed(recipe)
     settings = settings_of(recipe, "training", TrainingSettings, EXAMPLE)
     coaching = settings_of(recipe, "recogniser_training", RecogniserSettings, EXAMPLE)
     sampling = settings_of(recipe, "sampling", Sampling, EXAMPLE)
@@ -155,7 +156,6 @@ def prepare(recipe: DictConfig, progress: Progress | None = None) -> Prepared:
     source = settings.encoders_from
     encoders = pretrained_encoders(source, modalities, dataset.name) if source else None
     folder = Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples"
-    workers = recipe.workers or available_cores()
     return Prepared(
         recipe,
         dataset,
@@ -165,7 +165,7 @@ def prepare(recipe: DictConfig, progress: Progress | None = None) -> Prepared:
         configs,
         sampling,
         coaching,
-        SampleCollector(modalities, configs, folder, workers, progress),
+        SampleCollector(modalities, configs, folder, workers_of(recipe), progress),
     )
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
-from affectfuse.caching import available_cores
 from affectfuse.config import build, cache_dir
 from affectfuse.containers import Array
 from affectfuse.datasets.base import Dataset, Progress
@@ -27,7 +26,14 @@ from affectfuse.modalities.heart_rate.pulse_weights import save_pulse_network
 from affectfuse.training.fitting import deterministic, fit, torch_threads
 from affectfuse.training.pulse_data import PulseWindows, make_windows, read_windows
 from affectfuse.training.pulse_module import PulseData, PulseModule, PulseSettings
-from affectfuse.training.recipes import check_keys, container, settings_of, share
+from affectfuse.training.recipes import (
+    check_keys,
+    check_seed,
+    container,
+    settings_of,
+    share,
+    workers_of,
+)
 from affectfuse.training.trained_weights import TrainedWeights, made_now, without_nan
 
 __all__ = ["TraceSettings", "measure", "train_pulse"]
@@ -79,6 +85,7 @@ def train_pulse(recipe: DictConfig, out: Path, progress: Progress | None = None)
         AffectFuseError: when the recipe, a data set or the folder cannot be used.
     """
     check_keys(recipe, _KEYS, RECIPE)
+    check_seed(recipe)
     modality, config = _modality(recipe)
     settings = settings_of(recipe, "pulse_training", PulseSettings, RECIPE)
     traces = settings_of(recipe, "traces", TraceSettings, RECIPE)
@@ -191,7 +198,7 @@ def _recorded(
         modality,
         config,
         Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples",
-        recipe.workers or available_cores(),
+        workers_of(recipe),
         progress,
     )
     if not found:

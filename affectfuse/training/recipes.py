@@ -8,11 +8,24 @@ from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
 
+from affectfuse.caching import available_cores
 from affectfuse.errors import ConfigError, did_you_mean
+from affectfuse.evaluation.recipe import whole_number
 
-__all__ = ["check_keys", "container", "settings_of", "share"]
+__all__ = [
+    "check_keys",
+    "check_seed",
+    "container",
+    "seeds_of",
+    "settings_of",
+    "share",
+    "workers_of",
+]
 
 Settings = TypeVar("Settings")
+
+_HIGHEST_SEED = 2**32 - 1
+"""That NumPy and torch both take."""
 
 
 def check_keys(recipe: DictConfig, keys: Sequence[str], example: str) -> None:
@@ -45,6 +58,45 @@ def settings_of(recipe: DictConfig, key: str, kind: type[Settings], example: str
         return kind(**given)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{key}: {error}") from error
+
+
+def check_seed(recipe: DictConfig) -> None:
+    """Refuse a recipe without a seed.
+
+    Raises:
+        ConfigError: when it is no whole number from 0 to 4294967295.
+    """
+    _seed("seed", recipe.seed)
+
+
+def seeds_of(recipe: DictConfig) -> tuple[int, ...]:
+    """Return the seeds of a cross-validation.
+
+    Raises:
+        ConfigError: when there are none, when one is no seed, or is there twice.
+    """
+    if not recipe.seeds:
+        raise ConfigError("seeds is empty: give at least one, better three.")
+    seeds = tuple(_seed("seeds", seed) for seed in recipe.seeds)
+    for place, seed in enumerate(seeds):
+        if seed in seeds[:place]:
+            raise ConfigError(f"seeds holds {seed} twice, which would count as two runs: keep one.")
+    return seeds
+
+
+def workers_of(recipe: DictConfig) -> int:
+    """Return how many processes to run at once: one a core, unless the recipe says how many.
+
+    Raises:
+        ConfigError: when it says no whole number from 1.
+    """
+    return available_cores() if recipe.workers is None else whole_number(recipe, "workers", 1)
+
+
+def _seed(key: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _HIGHEST_SEED:
+        raise ConfigError(f"'{key}' says {value}; a seed is a whole number, 0 to {_HIGHEST_SEED}.")
+    return value
 
 
 def share(recipe: DictConfig, side: str) -> Any:

@@ -12,7 +12,6 @@ import numpy as np
 from omegaconf import DictConfig
 from scipy.optimize import minimize
 
-from affectfuse.caching import available_cores
 from affectfuse.config import build, cache_dir
 from affectfuse.containers import Array, Interval
 from affectfuse.datasets.base import Dataset, Progress
@@ -27,7 +26,14 @@ from affectfuse.modalities.micro_expression.spotter import Spotter
 from affectfuse.modalities.micro_expression.spotter_inference import SpotterWeights, save_spotter
 from affectfuse.modalities.micro_expression.spotter_network import SpotterNetwork
 from affectfuse.training.fitting import deterministic, fit, torch_threads
-from affectfuse.training.recipes import check_keys, container, settings_of, share
+from affectfuse.training.recipes import (
+    check_keys,
+    check_seed,
+    container,
+    settings_of,
+    share,
+    workers_of,
+)
 from affectfuse.training.spotter_data import WindowSampler, trace_motion
 from affectfuse.training.spotter_faces import motions_on_another_face
 from affectfuse.training.spotter_module import SpotterModule, SpotterSettings, Windows
@@ -68,6 +74,7 @@ def train_spotter(
         AffectFuseError: when the recipe, the data set or the folder cannot be used.
     """
     check_keys(recipe, _KEYS, RECIPE)
+    check_seed(recipe)
     modality, config = _modality(recipe)
     settings = settings_of(recipe, "spotter_training", SpotterSettings, RECIPE)
     dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
@@ -241,7 +248,7 @@ def _recorded(
         modality,
         config,
         Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples",
-        recipe.workers or available_cores(),
+        workers_of(recipe),
         progress,
     )
     if not found:

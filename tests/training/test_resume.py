@@ -18,6 +18,7 @@ from torch import nn
 from training.test_module import OUTPUTS, PRIOR, SPLIT, make_table, settings
 
 from affectfuse.checkpoint import load_checkpoint
+from affectfuse.datasets.base import Progress
 from affectfuse.errors import ConfigError
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
@@ -44,7 +45,9 @@ def end_at(epoch: int) -> Callable[[str, int, int], None]:
     return progress
 
 
-def fit_one(state: Path | None, end: int = 0, seed: int = 0) -> tuple[FusionModel, EpochLog]:
+def fit_one(
+    state: Path | None, end: int = 0, seed: int = 0, progress: Progress | None = None
+) -> tuple[FusionModel, EpochLog]:
     """Fit a model whose encoders draw random numbers (dropout), with early stopping."""
     chosen = settings(modality_dropout=0.3, learning_rate=0.1, accumulate=2, gradient_clip=1.0)
     with deterministic(seed):
@@ -59,9 +62,21 @@ def fit_one(state: Path | None, end: int = 0, seed: int = 0) -> tuple[FusionMode
             accumulate=chosen.accumulate,
             gradient_clip=chosen.gradient_clip,
             state=state,
-            progress=end_at(end),
+            progress=progress or end_at(end),
         )
     return model, log
+
+
+def test_ctrl_c_ends_it_and_is_heard_again(tmp_path: Path) -> None:
+    """Lightning would leave the process (a notebook, say), and ignore the signal from then on."""
+
+    def interrupt(what: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        fit_one(None, progress=interrupt)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def same(one: FusionModel, two: FusionModel) -> bool:
