@@ -13,7 +13,7 @@ from affectfuse.datasets.base import DatasetItem
 from affectfuse.datasets.bids_files import BidsFile, sidecars
 from affectfuse.datasets.own import OwnDataset
 from affectfuse.datasets.sheets import Row, frame_number, read_sheet
-from affectfuse.errors import DatasetError, RecordingError
+from affectfuse.errors import DatasetError, RecordingError, did_you_mean
 from affectfuse.recording.merged import Part, open_merged
 from affectfuse.recording.physio_sidecar import read_sidecar
 from affectfuse.recording.signal_tables import SignalTableRecording
@@ -86,15 +86,19 @@ class Bids(OwnDataset):
     def recordings(self, root: Path) -> Mapping[str, Path]:
         self._people = self._participants(root)
         self._beside, self._physio_columns = {}, set()
-        events = {}
+        events, known = {}, set()
         for path in sorted(root.glob("sub-*/**/*_*.*")):
             file = BidsFile.of(path)
-            if self._tasks and file.entities.get("task") not in self._tasks:
+            known.add(task := file.entities.get("task", ""))
+            if self._tasks and task not in self._tasks:
                 continue
             if file.suffix == "events" and file.extension == ".tsv":
                 events[file.run] = path
             elif file.extension != ".json":
                 self._beside.setdefault(file.run, []).append(file)
+        for task in sorted(self._tasks - known):
+            advice = did_you_mean(task, filter(None, known))
+            raise DatasetError(f"no file under {root} is of the task '{task}'. {advice}")
         return events
 
     def items(self) -> Sequence[DatasetItem]:
@@ -201,4 +205,12 @@ class Bids(OwnDataset):
             raise self.lacks(path)
         sheet = read_sheet(path)
         sheet.require(["participant_id", *self._attributes])
-        return {row["participant_id"]: row for row in sheet.rows}
+        people: dict[str, Row] = {}
+        for row in sheet.rows:
+            first = people.setdefault(row["participant_id"], row)
+            if first is not row:
+                raise DatasetError(
+                    f"{row.where}: '{row['participant_id']}' is in row {first.number} already; "
+                    "leave one row a person."
+                )
+        return people

@@ -85,7 +85,8 @@ class FeatureFile:
         vector: Array = rows.mean(axis=0)
         if self._pool == "mean_and_deviation":
             vector = np.concatenate([vector, rows.std(axis=0)])
-        return np.asarray(vector, np.float32)
+        with np.errstate(over="ignore"):  # too large for float32: infinite, so absent
+            return np.asarray(vector, np.float32)
 
 
 def read_feature_table(

@@ -121,6 +121,7 @@ class FeatureTables(OwnDataset):
         sheet = read_sheet(path)
         optional = [name for name in (self._subject, self._onset, self._duration) if name]
         sheet.require([*self._keys, *self.labels.names, *self._attributes, *optional])
+        sheet.require_rows()
         found: dict[str, tuple[Row, str, SegmentLabels]] = {}
         faults = []
         for row in sheet.rows:

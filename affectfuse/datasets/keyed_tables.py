@@ -79,15 +79,21 @@ class TableFile:
         numbers = table.numbers[:, [table.columns.index(name) for name in chosen]]
         vectors: dict[Key, Array] = {}
         rows: dict[Key, int] = {}
-        for (number, key), vector in zip(
-            self._keys(table.columns), numbers.astype(np.float32), strict=True
-        ):
+        with np.errstate(over="ignore"):  # too large for float32: infinite, so absent
+            features = numbers.astype(np.float32)
+        blank = 0
+        for (number, key), vector in zip(self._keys(table.columns), features, strict=True):
+            if not any(key):
+                blank += 1
+                continue
             if key in rows:
                 raise DatasetError(
                     f"row {number} of {path.name}: '{'_'.join(key)}' is the key of row {rows[key]} "
                     "already; leave one row a segment."
                 )
             vectors[key], rows[key] = vector, number
+        if blank:
+            notes.append(f"{blank} rows without a key: left out")
         return FeatureTable(path, vectors, rows, tuple(notes))
 
     def _features(self, columns: Sequence[str], numbers: Array) -> tuple[list[str], list[str]]:

@@ -104,7 +104,7 @@ class Manifest(OwnDataset):
     def item(self, key: str, path: Path) -> DatasetItem:
         segments = self._segments[key]
         first = segments[0]
-        features, parts, files = {}, [], []
+        features, parts, files, lacking = {}, [], [], []
         for name, column in self._modalities.items():
             cell = first.row[name]
             if not cell:
@@ -115,8 +115,7 @@ class Manifest(OwnDataset):
                 if np.isfinite(found).all():
                     features[name] = found
                 else:
-                    where = f"{first.row.where}, '{name}'"
-                    self._notes[where] = f"{cell} lacks values: the modality is absent"
+                    lacking.append((name, cell))
             elif not file.exists():
                 raise DatasetError(f"'{name}' is {cell}, but there is no {file}; check the path.")
             else:
@@ -126,7 +125,11 @@ class Manifest(OwnDataset):
                 parts.append(Part(name, column.source(name, file), float(offset_s)))
                 files += [file, *column.beside(file)]
         if not features and not parts:
-            raise DatasetError("no modality is there")
+            said = ", ".join(f"{cell} lacks values" for _, cell in lacking)
+            raise DatasetError("no modality is there" + (f": {said}" if said else ""))
+        for name, cell in lacking:
+            where = f"{first.row.where}, '{name}'"
+            self._notes[where] = f"{cell} lacks values: the modality is absent"
         plain = len(parts) == 1 and parts[0].source == files[0] and parts[0].clock == 0
         return DatasetItem(
             key,

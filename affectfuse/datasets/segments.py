@@ -85,7 +85,7 @@ class SegmentColumns:
             timed: whether all rows must say when they begin and how long they last.
 
         Raises:
-            DatasetError: for columns that are missing, and for rows that are faulty: the first few,
+            DatasetError: for columns that are missing, no rows at all, and for rows that are faulty: the first few,
                 and how many there are.
         """
         needed = ["recording", "onset", "duration"] if timed else []
@@ -96,6 +96,7 @@ class SegmentColumns:
                 f"{sheet.path} has neither a column '{self.called('recording')}' nor "
                 f"'{self.called('key')}'; its rows need a name: add one of them."
             )
+        sheet.require_rows()
         segments, faults = [], []
         for row in sheet.rows:
             segment, wrong = self._segment(row, set(sheet.columns))

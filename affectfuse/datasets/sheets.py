@@ -74,6 +74,15 @@ class Sheet:
                     f"{self.path} has no column '{name}'. {did_you_mean(name, self.columns)}"
                 )
 
+    def require_rows(self) -> None:
+        """Make sure that there is a row below the header.
+
+        Raises:
+            DatasetError: when there is none.
+        """
+        if not self.rows:
+            raise DatasetError(f"{self.path} has no row below its header; add a row a segment.")
+
 
 def frame_number(text: str) -> float:
     """Return a frame number, NaN for text that is none ('/', '')."""

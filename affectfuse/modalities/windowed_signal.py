@@ -18,6 +18,7 @@ from affectfuse.containers import (
     Reading,
     SignalBlock,
 )
+from affectfuse.errors import RecordingError
 from affectfuse.modalities.base import Extractor, Modality, Need, Recognise
 from affectfuse.signals.resampling import resample
 
@@ -175,9 +176,10 @@ class _Windows(Extractor):
         newest_s = self._times_s[-1] if len(self._times_s) else -np.inf
         wanted, given = self._reader.channels, len(block.channels)
         if given != wanted:
-            raise ValueError(
-                f"the signal '{block.source}' has {given} channels; '{self._modality.name}' reads "
-                f"{wanted}"
+            raise RecordingError(
+                f"the signal '{block.source}' has {given} channels "
+                f"({', '.join(map(repr, block.channels))}); '{self._modality.name}' reads {wanted}: "
+                "say which columns are the signal's (sources)."
             )
         usable = (block.times_s > newest_s) & np.isfinite(block.values).all(axis=1)
         times_s, values = block.times_s[usable], block.values[usable]

@@ -55,6 +55,11 @@ def read_sidecar(files: Sequence[Path]) -> Sidecar:
                 f"{where} lacks '{key}'; BIDS physiology needs Columns, SamplingFrequency (Hz) and "
                 "StartTime (s): add it."
             )
+    if not isinstance(facts["Columns"], list) or not facts["Columns"]:
+        raise RecordingError(
+            f"{where} says Columns {json.dumps(facts['Columns'])}; it must list the names of the "
+            'columns, such as ["cardiac"].'
+        )
     columns = tuple(map(str, facts["Columns"]))
     described = {name: facts[name] for name in columns if isinstance(facts.get(name), Mapping)}
     units = {name: str(said["Units"]) for name, said in described.items() if said.get("Units")}

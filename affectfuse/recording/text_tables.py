@@ -143,6 +143,11 @@ def _parse(
 ) -> tuple[list[str], array[float]]:
     first = file.readline()
     cells, delimiter = _cells(path, first)
+    if columns is None and not cells:
+        raise RecordingError(
+            f"the first line of '{path}' is empty; a table begins with the names of its columns."
+        )
+    keeps_blanks = columns is not None and len(columns) == 1  # a reading that is missing
     all_numbers = bool(cells) and not any(math.isnan(number(cell)) for cell in cells)
     if columns is None and all_numbers and header:
         raise RecordingError(
@@ -152,13 +157,13 @@ def _parse(
     if columns is None and (header is False or (all_numbers and not header)):
         columns = list(map(str, range(len(cells))))
     named, numbers = list(cells if columns is None else columns), array("d")
-    if columns is not None and cells:
+    if columns is not None and (cells or (first and keeps_blanks)):
         numbers.extend(_row(cells, len(named)))
     twice = sorted({name for name in named if name and named.count(name) > 1})
     if twice:
         raise RecordingError(f"'{path}' has two columns '{twice[0]}'; rename one.")
     for line in csv.reader(file, delimiter=delimiter, skipinitialspace=delimiter == " "):
-        if line:
+        if line or keeps_blanks:
             numbers.extend(_row(line, len(named)))
     return named, numbers
 

@@ -81,8 +81,8 @@ def test_a_source_that_no_table_has_is_noted(trees: Callable[[str], Path]) -> No
 
 
 def test_tasks_are_chosen(trees: Callable[[str], Path]) -> None:
-    with pytest.raises(DatasetError, match=r"lacks .*events\.tsv; its layout is sub-<label>"):
-        Bids(str(trees("bids")), tasks=["other"], **BIDS).items()
+    with pytest.raises(DatasetError, match=r"is of the task 'strop'. Did you mean 'stroop'\?"):
+        Bids(str(trees("bids")), tasks=["stroop", "strop"], **BIDS).items()
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,14 @@ def test_people_and_columns_that_are_not_there(own_tree: Callable[[str], Path]) 
         Bids(str(root), **given).items()
     (root / "participants.tsv").unlink()
     with pytest.raises(DatasetError, match=r"lacks .*participants\.tsv"):
+        Bids(str(root), **BIDS).items()
+
+
+def test_a_person_who_is_there_twice_is_refused_by_row(own_tree: Callable[[str], Path]) -> None:
+    root = own_tree("bids")
+    people = root / "participants.tsv"
+    people.write_text(people.read_text().rstrip() + "\nsub-01\tM\t2\n")
+    with pytest.raises(DatasetError, match=r"row 4 of participants.tsv: 'sub-01' is in row 2 alre"):
         Bids(str(root), **BIDS).items()
 
 

@@ -83,6 +83,7 @@ def test_an_array_among_several_must_be_named(tmp_path: Path) -> None:
         ("a.parquet", b"PAR1", "cannot be read"),
         ("a.csv", b"\xff\xfe\x00", "cannot be read as a table"),
         ("a.csv", b"x,y\n", "holds no features"),
+        ("a.csv", b"", "the first line of '.*a.csv' is empty"),
         ("a.pkl", b"x", "no file of features that is known; allowed: .csv"),
     ],
 )

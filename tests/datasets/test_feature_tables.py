@@ -62,6 +62,14 @@ def test_a_segment_without_any_row_is_skipped(tmp_path: Path) -> None:
     assert dataset.skipped == {"row 4 of labels.csv": "no table has a row for it"}
 
 
+def test_rows_without_a_key_are_left_out_and_counted(tmp_path: Path) -> None:
+    write(tmp_path, ["1,s,a", "2,s,b"], ["1,1,2", ",,", ",5,", "2,1e39,1"])
+    dataset = tables(tmp_path)
+    assert [item.key for item in dataset.items()] == ["1"]
+    assert "2 rows without a key: left out" in dataset.notes["f.csv"]
+    assert "1 rows lack values (5)" in dataset.notes["f.csv"]
+
+
 def test_a_class_may_be_a_number(tmp_path: Path) -> None:
     write(tmp_path, ["1,s,1.0", "2,s,0", "3,s,"], ["1,1,2", "2,2,1", "3,3,0"])
     targets = {"y": {"kind": "classes", "classes": {0: "calm", 1: "stressed"}}}
@@ -127,6 +135,7 @@ def test_parquet_gives_what_text_gives(tmp_path: Path) -> None:
         (["1,s,a"], ["1,1,2", "2,2,1", "1,2,3"], "row 4 of f.csv: '1' is the key of row 2"),
         (["1,s,c"], ["1,1,2", "2,2,1"], "row 2 of labels.csv: 'y' is 'c', which is no class"),
         (["1,s,nan"], ["1,1,2", "2,2,1"], "row 2 of labels.csv: 'y' is 'nan'"),
+        ([], ["1,1,2", "2,2,1"], "labels.csv has no row below its header"),
         (["1,,a"], ["1,1,2", "2,2,1"], "row 2 of labels.csv: nobody is named as the subject"),
         (
             ["01,s,a"],

@@ -140,6 +140,7 @@ def test_columns_called_otherwise_and_the_table_s_own_folder(tmp_path: Path) -> 
             "row 4 .*overlaps row 2 of the same recording, and says something else",
         ),
         ([f"a,{i},0,s,calm,a.avi" for i in range(9)], "row 4 .*; and 6 more"),
+        ([], "manifest.csv has no row below its header; add a row a segment"),
     ],
 )
 def test_faulty_rows_are_refused_by_file_and_row(
@@ -297,3 +298,16 @@ def test_a_vector_with_a_value_missing_is_absent_and_noted(tmp_path: Path) -> No
     assert dataset.notes["row 2 of manifest.csv, 'x'"] == (
         "0.csv lacks values: the modality is absent"
     )
+    write(tmp_path, "a,0,1,s,calm,0.csv", "a,1,1,s,calm,1.csv")
+    dataset = manifest(tmp_path, FEATURES)
+    assert [item.key for item in dataset.items()] == ["a@1s"]
+    assert dataset.skipped == {"row 2 of manifest.csv": "no modality is there: 0.csv lacks values"}
+    assert dataset.notes == {}
+
+
+def test_a_value_too_large_for_a_sample_is_missing(tmp_path: Path) -> None:
+    np.save(tmp_path / "0.npy", np.array([1e300, 1.0]))
+    np.save(tmp_path / "1.npy", np.array([2.0, 1.0]))
+    write(tmp_path, "a,0,1,s,calm,0.npy", "a,1,1,s,calm,1.npy")
+    dataset = manifest(tmp_path, FEATURES)
+    assert [item.key for item in dataset.items()] == ["a@1s"]

@@ -18,6 +18,7 @@ from modalities.sensors import (
 
 from affectfuse.config import build, load_node
 from affectfuse.containers import Array, ModalitySample, SignalBlock, Tick
+from affectfuse.errors import RecordingError
 from affectfuse.extraction import extract
 from affectfuse.modalities.base import Modality
 from affectfuse.modalities.windowed_signal import WindowedSignal, WindowReader, WindowReading
@@ -127,7 +128,9 @@ def test_contradictions_are_refused(changed: dict[str, object], message: str) ->
 
 def test_another_number_of_channels_is_refused() -> None:
     block = SignalBlock("s", np.arange(3.0), np.zeros((3, 2)), ("a", "b"), ("1", "1"))
-    with pytest.raises(ValueError, match="'s' has 2 channels; 'of_means' reads 1"):
+    with pytest.raises(
+        RecordingError, match=r"'s' has 2 channels \('a', 'b'\); 'of_means' reads 1"
+    ):
         run(of_means(), [block])
 
 

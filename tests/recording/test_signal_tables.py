@@ -88,6 +88,14 @@ def test_a_table_without_a_header_is_told_its_columns(tmp_path: Path) -> None:
     )
 
 
+def test_a_blank_line_is_a_reading_that_is_missing_and_keeps_its_time(tmp_path: Path) -> None:
+    (tmp_path / "bvp.csv").write_text("\n1\n\n3\n")
+    blocks, notes = read(tmp_path / "bvp.csv", "bvp", sampling_rate_hz=2, columns=["wave"])
+    assert blocks["bvp"].times_s.tolist() == [0.5, 1.5]
+    assert blocks["bvp"].values[:, 0].tolist() == [1, 3]
+    assert notes == ["2 readings of 'bvp' that are missing, or their times: left out"]
+
+
 def test_each_source_loses_only_its_own_missing_readings(tmp_path: Path) -> None:
     """Sensors of different rates in one table leave blank cells."""
     rows = ["0,1,,", "0.1,2,7,7", "0.2,nan,,", "0.3,n/a,8,8", "0.4,5,,", "x,6,9,9", "0.6,7,9"]
@@ -142,6 +150,10 @@ def test_bids_physiology(tmp_path: Path) -> None:
     own.write_text("[")
     with pytest.raises(RecordingError, match="not a readable JSON object"):
         read_sidecar([own])
+    for columns in (None, "eda", []):
+        own.write_text(json.dumps(said | {"Columns": columns}))
+        with pytest.raises(RecordingError, match="Columns .*; it must list the names"):
+            read_sidecar([upper, own])
     own.write_text(json.dumps(said | {"StartTime": "n/a"}))
     with pytest.raises(RecordingError, match="StartTime n/a; both must be numbers"):
         read_sidecar([upper, own])
@@ -150,7 +162,7 @@ def test_bids_physiology(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "given", "message"),
     [
-        ("", {}, "has the columns none and no time: name its time column 'time_s'"),
+        ("", {}, "the first line of .* is empty; a table begins with the names of its columns"),
         ("x,y\n1,2\n", {}, "has the columns 'x', 'y' and no time"),
         ("1,2\n3,4\n", {"sampling_rate_hz": 4}, "the first line of .* holds numbers"),
         ("time_s,x,x\n1,2,3\n", {}, "two columns 'x'"),
