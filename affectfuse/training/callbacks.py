@@ -7,6 +7,7 @@ import io
 import math
 import pickle
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,17 @@ __all__ = ["BestWeights", "EpochLog", "EpochProgress", "TrainingState", "WholeFi
 
 _SHARE_OF_TIME = 0.02
 """Training's state is written so seldom that it takes no more of the time than this."""
+
+_DAMAGED = (
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    zipfile.BadZipFile,
+    pickle.UnpicklingError,
+)
+"""What reading a file raises that is not there, or not as it was written."""
 
 
 class EpochProgress(Callback):
@@ -162,7 +174,7 @@ class TrainingState(Checkpoint):
                 module.load_state_dict(content["state_dict"])
                 log.load_state_dict(content["callbacks"][log.state_key])
                 self.load_state_dict(state)
-        except (OSError, EOFError, RuntimeError, KeyError, pickle.UnpicklingError):
+        except _DAMAGED:
             return None  # not there, or damaged: training begins anew
         return bool(state["finished"])
 
@@ -186,6 +198,10 @@ class WholeFiles(CheckpointIO):
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True
     ) -> dict[str, Any]:
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()  # torch does not look at the checksums that it writes
+        if damaged:
+            raise zipfile.BadZipFile(f"{damaged} in {path} is damaged")
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         return content
 
