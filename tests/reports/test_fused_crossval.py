@@ -202,6 +202,7 @@ def test_permuted_and_synthetic_runs_say_so(tmp_path: Path) -> None:
     found = run(planted(UNITS), permuted=True, dataset_provenance="synthetic: planted")
     page = write_fused_crossval(found, tmp_path).read_text("utf-8")
     assert "Labels in random order" in page
+    assert "the decisions about all labels together; the table has the mean" in page
     assert "Not a result about people" in page
     assert "labels in random order: what is above chance" in fused_crossval_table(found)
 
