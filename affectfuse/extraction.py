@@ -16,6 +16,7 @@ from affectfuse.containers import (
     Tick,
     Track,
 )
+from affectfuse.errors import ConfigError
 from affectfuse.modalities.base import Extractor, Modality, Recognise
 from affectfuse.recording.base import Recording, RecordingSource
 from affectfuse.recording.faces import FaceTracker
@@ -110,16 +111,16 @@ def _extract(
     def beat() -> Iterator[Reading | Tick]:
         time_s = clock.next_s
         yield faces.track(time_s)
-        for extractor in extractors.values():
-            yield from _offered(extractor.tick(time_s), clock)
+        for name, extractor in extractors.items():
+            yield from _offered(extractor.tick(time_s), modalities[name], clock)
         yield clock.tick()
 
     end_s = previous_s = -np.inf
     for observation in observations:
         while observation.time_s >= clock.next_s:
             yield from beat()
-        for extractor in extractors.values():
-            yield from _offered(extractor.push(observation), clock)
+        for name, extractor in extractors.items():
+            yield from _offered(extractor.push(observation), modalities[name], clock)
         if isinstance(observation, Frame):
             faces.push(observation)
             step_s = observation.time_s - previous_s if np.isfinite(previous_s) else 0.0
@@ -133,9 +134,18 @@ def _extract(
         yield from extractor.flush()
 
 
-def _offered(readings: Iterable[Reading], clock: FusionClock) -> Iterator[Reading]:
+def _offered(
+    readings: Iterable[Reading], modality: Modality, clock: FusionClock
+) -> Iterator[Reading]:
     for reading in readings:
         if isinstance(reading, ModalitySample):
+            wanted = (modality.name, tuple(modality.sample_shape))
+            if (reading.modality, reading.array.shape) != wanted:
+                raise ConfigError(
+                    f"the modality '{modality.name}' yields a sample of '{reading.modality}' of "
+                    f"shape {reading.array.shape}; it must be of its own name, and of its "
+                    f"sample_shape, {wanted[1]}: put its extractor right."
+                )
             clock.offer(reading)
         yield reading
 
@@ -164,6 +174,7 @@ def extract_recording(
     *,
     recognise: Mapping[str, Recognise] | None = None,
     annotations: Mapping[str, Sequence[Interval]] | None = None,
+    notes: list[str] | None = None,
 ) -> Iterator[Reading | Tick]:
     """Open a recording, find its faces and extract.
 
@@ -172,11 +183,14 @@ def extract_recording(
         modalities: by name.
         recognise: the trained recogniser of each modality that has one.
         annotations: known intervals by modality name, see `Modality.extractor`.
+        notes: to which the recording's notes are added at its end: what went wrong.
     """
     extractors = start(modalities, recognise, annotations)
     opened = source() if callable(source) else open_recording(source)
     with opened as recording, FaceTracker() as faces:
         yield from extract(observe(recording, modalities.values(), faces), modalities, extractors)
+        if notes is not None:
+            notes += recording.notes
 
 
 def start(

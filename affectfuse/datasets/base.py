@@ -108,6 +108,10 @@ class Dataset(ABC):
         """What the last `items` corrected or found missing but could use, by its place."""
         return {}
 
+    def place(self, key: str) -> str:
+        """Return where an item of the last `items` is described, for messages: a row of a table."""
+        return key
+
     def prepare(self, progress: Progress | None = None) -> None:
         """Make sure the recordings are there (a synthetic set renders what is missing).
 

@@ -114,7 +114,7 @@ class FeatureTables(OwnDataset):
         )
 
     def place(self, key: str) -> str:
-        return self._rows[key][0].where
+        return self._rows[key][0].where if key in self._rows else key
 
     def _labelled(self, path: Path) -> dict[str, tuple[Row, str, SegmentLabels]]:
         """Return the rows of the label table by key, with the subject and the labels."""

@@ -147,7 +147,7 @@ class Manifest(OwnDataset):
         )
 
     def place(self, key: str) -> str:
-        return self._segments[key][0].row.where
+        return self._segments[key][0].row.where if key in self._segments else key
 
     def _faults(self, segments: Sequence[Segment]) -> Iterable[tuple[Row, str]]:
         """Return what is wrong between the segments of one recording."""

@@ -99,10 +99,6 @@ class OwnDataset(FolderDataset):
             )
         return found
 
-    def place(self, key: str) -> str:
-        """Return where an item is described, for messages."""
-        return key
-
     def file(self, name: str) -> Path:
         """Return a file under the root.
 

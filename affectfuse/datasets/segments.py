@@ -85,8 +85,8 @@ class SegmentColumns:
             timed: whether all rows must say when they begin and how long they last.
 
         Raises:
-            DatasetError: for columns that are missing, no rows at all, and for rows that are faulty: the first few,
-                and how many there are.
+            DatasetError: for columns that are missing, for a sheet without rows, and for rows that
+                are faulty: the first few, and how many there are.
         """
         needed = ["recording", "onset", "duration"] if timed else []
         sheet.require([self.called(name) for name in ("subject", *needed)])

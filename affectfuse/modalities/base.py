@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from affectfuse.containers import Array, Interval, Observation, Reading, Target
+from affectfuse.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Extractor", "Modality", "Need", "Recognise"]
+__all__ = ["Extractor", "Modality", "Need", "Recognise", "check_modality"]
 
 Need = Literal["face", "audio", "body", "signal"]
+
+_DECLARED = (
+    "name", "needs", "window_s", "latency_s", "max_age_s", "sample_shape", "embedding_dim",
+)  # fmt: skip
 
 Recognise = Callable[[Array], tuple[Array, Array]]
 """A trained recogniser as a plain function: clip (*clip_shape) -> (embedding, probabilities)."""
@@ -114,3 +119,38 @@ class Modality(ABC):
     def learned_parts(self) -> Mapping[str, str]:
         """Return what in the extractor was learned, by name, and on what; not the recogniser."""
         return {}
+
+
+def check_modality(modality: Modality) -> None:
+    """Make sure that a modality declares what it must, and that its encoder keeps to it.
+
+    Raises:
+        ConfigError: when it does not.
+    """
+    said = f"the modality {type(modality).__qualname__}"
+    for attribute in _DECLARED:
+        if not hasattr(modality, attribute):
+            raise ConfigError(
+                f"{said} declares no {attribute}: set it in the class or in its constructor; all "
+                f"that a modality declares: {', '.join(_DECLARED)}."
+            )
+    for need in modality.needs:
+        if need not in get_args(Need):
+            allowed = ", ".join(map(repr, get_args(Need)))
+            raise ConfigError(f"{said} needs '{need}'; allowed: {allowed}.")
+    import torch  # the extractors do without
+
+    shape = (2, *modality.sample_shape)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        try:
+            found = tuple(modality.encoder().eval()(torch.zeros(shape)).shape)
+        except RuntimeError as error:
+            raise ConfigError(
+                f"the encoder of {said} cannot take samples of its sample_shape, two at a time "
+                f"{shape}: {' '.join(str(error).split())}."
+            ) from error
+    if found != (2, modality.embedding_dim):
+        raise ConfigError(
+            f"the encoder of {said} turns two samples into the shape {found}; its embedding_dim "
+            f"asks for {(2, modality.embedding_dim)}."
+        )

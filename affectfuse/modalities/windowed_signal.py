@@ -176,10 +176,10 @@ class _Windows(Extractor):
         newest_s = self._times_s[-1] if len(self._times_s) else -np.inf
         wanted, given = self._reader.channels, len(block.channels)
         if given != wanted:
+            named = ", ".join(map(repr, block.channels))
             raise RecordingError(
-                f"the signal '{block.source}' has {given} channels "
-                f"({', '.join(map(repr, block.channels))}); '{self._modality.name}' reads {wanted}: "
-                "say which columns are the signal's (sources)."
+                f"the signal '{block.source}' has {given} channels ({named}); "
+                f"'{self._modality.name}' reads {wanted}: say which columns they are (sources)."
             )
         usable = (block.times_s > newest_s) & np.isfinite(block.values).all(axis=1)
         times_s, values = block.times_s[usable], block.values[usable]

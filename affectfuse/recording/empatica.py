@@ -21,6 +21,7 @@ __all__ = ["EmpaticaRecording", "is_empatica"]
 
 _BLOCK_S = 0.25
 _MOST_NAMED = 3
+_LATEST_START_S = 86400.0
 
 
 class _Sensor(NamedTuple):
@@ -64,8 +65,8 @@ class EmpaticaRecording(Recording):
     the skin in degC, 'acceleration' (x, y, z) in g; and what the wristband itself derives of the
     first, 'heart_rate' in bpm and 'beat_interval' in s. Each file says when it starts and how many
     rows a second it has. Time 0 is the start of the earliest; the others may start later. A file
-    that is not there is a source less, with a note; a damaged row is left out and keeps its time,
-    with a note that names file and row.
+    that is empty or not there is a source less, with a note; a damaged row is left out and keeps
+    its time, with a note that names file and row.
 
     Args:
         folder: that holds BVP.csv, EDA.csv, TEMP.csv and ACC.csv, and perhaps HR.csv, IBI.csv and
@@ -93,13 +94,21 @@ class EmpaticaRecording(Recording):
             )
         found = []
         for name, sensor in (_SENSORS | _DERIVED).items():
-            if (folder / name).is_file():
+            if _has_text(folder / name):
                 found.append(self._regular(folder / name, sensor))
             elif name in _SENSORS:
                 self._notes.append(f"no {name}: '{sensor.source}' was not recorded")
-        if (folder / _INTERVALS).is_file():
+        if _has_text(folder / _INTERVALS):
             found.append(self._intervals(folder / _INTERVALS))
+        if not found:
+            raise RecordingError(f"the sensors' files in '{folder}' are empty; export it again.")
         start_s = min(readings.start_unix_s for readings in found)
+        latest = max(found, key=lambda readings: readings.start_unix_s)
+        if latest.start_unix_s - start_s > _LATEST_START_S:
+            raise RecordingError(
+                f"the files of '{folder}' are of several sessions: '{latest.sensor.source}' starts "
+                f"{latest.start_unix_s - start_s:.0f} s after the first; export one session again."
+            )
         self._readings = [
             readings._replace(times_s=readings.times_s + (readings.start_unix_s - start_s))
             for readings in found
@@ -200,6 +209,10 @@ class EmpaticaRecording(Recording):
             named = ", ".join(damaged[:_MOST_NAMED])
             self._notes.append(f"{path.name}: {named}{more}: left out")
         return rows
+
+
+def _has_text(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0
 
 
 def _lines(path: Path) -> list[str]:

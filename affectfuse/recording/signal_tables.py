@@ -27,6 +27,7 @@ TIME_COLUMNS: Mapping[str, TimeUnit | None] = {"time": None, "time_s": "s", "tim
 _SECONDS = {"s": 1.0, "ms": 1e-3}
 _BLOCK_S = 0.25
 _COARSE_STEP = 2.0
+_LONGEST_GAP_S = 1e6
 _UNITS = {
     "us": "uS", "µs": "uS", "microsiemens": "uS", "v": "V", "mv": "mV", "uv": "uV", "g": "g",
     "degc": "degC", "celsius": "degC", "°c": "degC", "bpm": "bpm", "percent": "%", "%": "%",
@@ -165,7 +166,15 @@ class SignalTableRecording(Recording):
         ):
             if count:
                 self._notes.append(f"{count} readings of '{name}' {what}: left out")
-        return times_s[rising], values[rising]
+        times_s, values = times_s[rising], values[rising]
+        far = np.flatnonzero(np.diff(times_s) > _LONGEST_GAP_S)
+        if len(far):
+            before_s, after_s = times_s[far[0] : far[0] + 2]
+            raise RecordingError(
+                f"'{name}' jumps from {before_s:g} s to {after_s:g} s: take the rows with wrong "
+                "times out, or give the parts as recordings of their own."
+            )
+        return times_s, values
 
     def _blocks(self, name: str) -> Iterator[SignalBlock]:
         times_s, values = self._readings[name]

@@ -16,7 +16,7 @@ from affectfuse.datasets.base import Dataset, DatasetItem, Progress
 from affectfuse.datasets.splits import hold_out
 from affectfuse.errors import ConfigError, DatasetError, did_you_mean
 from affectfuse.fusion.outputs import Outputs
-from affectfuse.modalities.base import Modality
+from affectfuse.modalities.base import Modality, check_modality
 from affectfuse.modalities.features import Features
 from affectfuse.training.clips import LabelMap
 from affectfuse.training.folds import FoldPlan
@@ -75,16 +75,21 @@ class Prepared:
     def skipped(self) -> dict[str, str]:
         """What could not be used so far, with the reason."""
         coded = self.coded.skipped if self.coded else {}
-        return {**self.dataset.skipped, **coded, **self.collector.skipped}
+        return {**self.dataset.skipped, **coded, **self._placed(self.collector.skipped)}
 
     @property
     def notes(self) -> dict[str, str]:
-        """What the data sets corrected."""
+        """What the data sets and reading them corrected."""
         left_out = {
             word: f"a word that recogniser_label_map has no class for: {count} clips left out"
             for word, count in self.left_out.items()
         }
-        return {**self.dataset.notes, **(self.coded.notes if self.coded else {}), **left_out}
+        coded = self.coded.notes if self.coded else {}
+        return {**self.dataset.notes, **coded, **left_out, **self._placed(self.collector.notes)}
+
+    def _placed(self, said: Mapping[str, str]) -> dict[str, str]:
+        """Return what is said of recordings by where these are described."""
+        return {self.dataset.place(key): text for key, text in said.items()}
 
     def train_recognisers(self, subjects: Sequence[str] | None, progress: Progress | None) -> None:
         """Train the recognisers of the modalities that have one.
@@ -213,6 +218,7 @@ def _modalities(
                 raise ConfigError(f"the data set brings no features '{name}'. {advice}")
             node["n_features"] = widths[name]
         modality = build(node, Modality)  # type: ignore[type-abstract]
+        check_modality(modality)
         if modality.name in modalities:
             raise ConfigError(f"two modalities are called '{modality.name}': keep one of them.")
         modalities[modality.name] = modality

@@ -117,7 +117,8 @@ class SampleCollector:
     """Extracts what training needs from the recordings of a data set, each recording once.
 
     A recording that cannot be read, or an interval of which no clip can be cut, is skipped and
-    noted in `skipped`, by key with the reason.
+    noted in `skipped`, by key with the reason. What reading one left out, and labels of which there
+    is no sample, are in `notes`.
 
     Args:
         modalities: by name.
@@ -136,6 +137,7 @@ class SampleCollector:
         progress: Progress | None = None,
     ) -> None:
         self.skipped: dict[str, str] = {}
+        self.notes: dict[str, str] = {}
         self._modalities = dict(modalities)
         self._configs = dict(configs)
         self._cache = cache
@@ -193,7 +195,14 @@ class SampleCollector:
         ]
         if not sum(map(len, parts)):
             raise DatasetError(f"no labelled sample in {self._account(len(items))}")
-        return _join(parts)
+        table = _join(parts)
+        for name, present in table.present.items():
+            if not present.any():
+                self.notes[f"'{name}'"] = (
+                    f"absent from all {len(table)} samples: does its source have the name that the "
+                    "data set gives it, and are segments as long as its window?"
+                )
+        return table
 
     def clips(
         self, items: Sequence[DatasetItem], modality: str, labels: LabelMap | None = None
@@ -283,6 +292,7 @@ class SampleCollector:
             which = np.arange(len(item.labels))
         labels = labels_at(which, item.labels, targets)
         rows = np.flatnonzero(labelled(labels) & (which >= 0))
+        self._note(item, ticks, which, sampling)
         which = which[rows]
         samples, present, quality = {}, {}, {}
         for name, modality in self._modalities.items():
@@ -311,6 +321,26 @@ class SampleCollector:
             np.array([i.duration_s for i in item.labels], np.float64)[which],
         )
 
+    def _note(self, item: DatasetItem, ticks: Extracted, which: Array, sampling: Sampling) -> None:
+        """Note what reading a recording left out, and labels that no sample has."""
+        said = [found] if (found := bytes(ticks.get("notes", ())).decode()) else []
+        there = set(which.tolist())
+        without = [
+            interval
+            for row, interval in enumerate(item.labels)
+            if row not in there and interval.offset_s > sampling.start_s
+        ]
+        if without:
+            last_s = ticks["times_s"][-1] if len(ticks["times_s"]) else 0.0
+            said.append(
+                f"{len(without)} of {len(item.labels)} labelled segments give no sample, the first "
+                f"from {without[0].onset_s:g} to {without[0].offset_s:g} s: the recording ends at "
+                f"{last_s:g} s, and the first {sampling.settle_s:g} s of a segment are left out "
+                "(settle_s)"
+            )
+        if said:
+            self.notes[item.key] = "; ".join(said)
+
     def _ready(self, item: DatasetItem, name: str) -> Array | None:
         """Return an item's ready-made sample, or None where it is not there or not finite."""
         found = item.features.get(name)
@@ -325,17 +355,22 @@ class SampleCollector:
         return found if np.isfinite(found).all() else None
 
     def _account(self, recordings: int) -> str:
-        first = next(iter(self.skipped.items()), None)
-        why = f"; {len(self.skipped)} skipped, the first: {first[0]}: {first[1]}" if first else ""
+        why = ""
+        for found, what in ((self.skipped, "skipped"), (self.notes, "of note")):
+            if found:
+                key, reason = next(iter(found.items()))
+                why += f"; {len(found)} {what}, the first: {key}: {reason}"
         return f"{recordings} recordings{why}: check the data set's labels and recordings."
 
 
 def _extract_ticks(
     source: RecordingSource, modalities: Mapping[str, Modality], recognise: Mapping[str, Recognise]
 ) -> Extracted:
-    readings = extract_recording(source, modalities, recognise=recognise)
+    notes: list[str] = []
+    readings = extract_recording(source, modalities, recognise=recognise, notes=notes)
     ticks = [reading for reading in readings if isinstance(reading, Tick)]
     rows: Extracted = {"times_s": np.array([tick.time_s for tick in ticks], np.float64)}
+    rows["notes"] = np.frombuffer("; ".join(notes).encode(), np.uint8)
     for name, modality in modalities.items():
         arrays = np.zeros((len(ticks), *modality.sample_shape), np.float32)
         present = np.zeros(len(ticks), bool)

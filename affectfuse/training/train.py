@@ -30,6 +30,8 @@ from affectfuse.versions import package_versions
 
 __all__ = ["TrainingResult", "train"]
 
+_SHOWN = 20
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingResult:
@@ -42,6 +44,7 @@ class TrainingResult:
         split: subjects by side.
         samples: labelled samples by side.
         skipped: recordings, and rows of a sheet, that could not be used, with the reason.
+        notes: what was corrected or left out, by its place.
     """
 
     checkpoint: Path
@@ -50,6 +53,7 @@ class TrainingResult:
     split: Split
     samples: Mapping[str, int]
     skipped: Mapping[str, str]
+    notes: Mapping[str, str]
 
     def table(self) -> str:
         """Return the metrics as text, with what was skipped."""
@@ -60,9 +64,13 @@ class TrainingResult:
                 f"on {found['held_out_clips']} clips of {found['held_out_subjects']} held-out "
                 "subjects"
             )
-        if self.skipped:
-            lines.append(f"skipped {len(self.skipped)} recordings or rows:")
-            lines += [f"  {key}: {reason}" for key, reason in self.skipped.items()]
+        told_of = (("skipped {} recordings or rows:", self.skipped), ("notes on {}:", self.notes))
+        for title, told in told_of:
+            if told:
+                lines.append(title.format(len(told)))
+                lines += [f"  {place}: {said}" for place, said in list(told.items())[:_SHOWN]]
+            if len(told) > _SHOWN:
+                lines.append(f"  and {len(told) - _SHOWN} more, in metrics.json")
         return "\n".join(lines)
 
 
@@ -110,6 +118,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
         split,
         fitted.samples,
         prepared.skipped,
+        prepared.notes,
     )
     if first_process():
         _write(out, result, checkpoint, recipe, fitted)
@@ -185,6 +194,7 @@ def _write(
         "split": result.split.as_dict(),
         "samples": result.samples,
         "skipped": result.skipped,
+        "notes": result.notes,
     }
     text = json.dumps(without_nan(report), indent=2, allow_nan=False)
     write_whole(out / "metrics.json", (text + "\n").encode())

@@ -102,7 +102,7 @@ def test_damaged_rows_are_left_out_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", r"BVP\.csv' begins with nothing"),
+        ("\n", r"BVP\.csv' begins with ''"),
         ("start\n64\n1\n", "begins with 'start' and '64'"),
         ("1644227574\n0\n1\n", "its second the rows a second"),
         ("1644227574\n64\n", "holds no reading"),
@@ -113,6 +113,25 @@ def test_a_file_that_says_nothing(tmp_path: Path, content: str, message: str) ->
     write_empatica(tmp_path, 5.0)
     (tmp_path / "BVP.csv").write_text(content)
     with pytest.raises(RecordingError, match=message):
+        EmpaticaRecording(tmp_path)
+
+
+def test_an_empty_file_is_a_source_less(tmp_path: Path) -> None:
+    write_empatica(tmp_path, 5.0)
+    for name in ("BVP", "HR", "IBI", "tags"):
+        (tmp_path / f"{name}.csv").write_bytes(b"")
+    found, notes = read(tmp_path)
+    assert sorted(found) == ["acceleration", "eda", "temperature"]
+    assert notes == ["no BVP.csv: 'bvp' was not recorded"]
+    for name in ("EDA", "TEMP", "ACC"):
+        (tmp_path / f"{name}.csv").write_bytes(b"")
+    with pytest.raises(RecordingError, match=r"the sensors' files in .* are empty; export it aga"):
+        EmpaticaRecording(tmp_path)
+
+
+def test_files_of_several_sessions_are_refused(tmp_path: Path) -> None:
+    write_empatica(tmp_path, 5.0, {"EDA": 3e7})
+    with pytest.raises(RecordingError, match="'eda' starts 30000000 s after the first"):
         EmpaticaRecording(tmp_path)
 
 

@@ -152,7 +152,7 @@ def test_bids_physiology(tmp_path: Path) -> None:
         read_sidecar([own])
     for columns in (None, "eda", []):
         own.write_text(json.dumps(said | {"Columns": columns}))
-        with pytest.raises(RecordingError, match="Columns .*; it must list the names"):
+        with pytest.raises(RecordingError, match=r"Columns .*; it must list the names"):
             read_sidecar([upper, own])
     own.write_text(json.dumps(said | {"StartTime": "n/a"}))
     with pytest.raises(RecordingError, match="StartTime n/a; both must be numbers"):
@@ -169,6 +169,7 @@ def test_bids_physiology(tmp_path: Path) -> None:
         ("time_s,x\n1,2\n", {"sampling_rate_hz": 4}, "its times twice, 'time_s' and 4 Hz"),
         ("time,time_ms,x\n1,2,3\n", {}, "its times twice, 'time' and 'time_ms'"),
         ("time,x\n0,1\n40,2\n80,3\n", {}, "rises by 40 a row, which may be seconds or milli"),
+        ("time_s,x\n1,1\n2,1\n1e9,1\n", {}, r"'wrist' jumps from 2 s to 1e\+09 s: take the rows"),
         ("time_s,x\n1,a\n", {}, "none but the time holds numbers"),
         ("time_s,x\n1,2\n", {"sources": {"x": ["X"]}}, "no column 'X'. Allowed: 'time_s', 'x'"),
         ("time_s,eda_us\n", {"sources": {"x": ["eda"]}}, "Did you mean 'eda_us'"),

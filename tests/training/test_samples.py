@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,6 +223,35 @@ def test_missing_and_unreadable_recordings_are_skipped_by_name(planted: Planted)
         planted.collector({"pulse": CONFIGS["pulse"]}).samples(
             items, planted.dataset.targets, EVERY_TICK
         )
+
+
+def test_what_reading_left_out_and_labels_without_a_sample_are_noted(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = samples.extract_recording
+
+    def noting(*args: Any, notes: list[str], **kwargs: Any) -> Any:
+        yield from read(*args, **kwargs)
+        notes += ["2 readings left out"]
+
+    monkeypatch.setattr(samples, "extract_recording", noting)
+    items = list(planted.dataset.items())
+    late = Interval(1e9, 1e9 + 60, items[0].labels[0].label)
+    items[0] = replace(items[0], labels=(*items[0].labels, late))
+    for _ in range(2):  # extracted, then from the cache
+        collector = planted.collector({"pulse": CONFIGS["pulse"]})
+        collector.samples(items, planted.dataset.targets, EVERY_TICK)
+        first, *others = collector.notes.values()
+        assert "2 readings left out; 1 of 3 labelled segments give no sample" in first
+        assert "from 1e+09 to 1e+09 s: the recording ends at 39 s" in first
+        assert others == ["2 readings left out"] * 2
+        assert not collector.skipped
+
+
+def test_a_modality_that_no_sample_holds_is_noted(planted: Planted) -> None:
+    collector = planted.collector({"gesture": CONFIGS["gesture"]})  # no recogniser: no sample
+    table = collector.samples(planted.dataset.items(), planted.dataset.targets, EVERY_TICK)
+    assert f"absent from all {len(table)} samples" in collector.notes["'gesture'"]
 
 
 def test_a_defect_is_not_taken_for_a_bad_recording(

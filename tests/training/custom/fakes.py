@@ -54,6 +54,7 @@ def extract_fake_recording(
     *,
     recognise: Mapping[str, Recognise] | None = None,
     annotations: Mapping[str, Sequence[Interval]] | None = None,
+    notes: list[str] | None = None,
 ) -> Iterator[Reading | Tick]:
     """As `affectfuse.extraction.extract_recording`, of a recording of the fake data set."""
     extractors = start(modalities, recognise, annotations)
