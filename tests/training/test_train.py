@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,9 @@ from affectfuse.checkpoint import load_checkpoint
 from affectfuse.containers import ModalitySample, Tick
 from affectfuse.datasets.base import Dataset
 from affectfuse.errors import ConfigError, DatasetError
+from affectfuse.training.fitting import deterministic
+from affectfuse.training.fusion import fit_fusion
+from affectfuse.training.preparation import prepare
 from affectfuse.training.train import TrainingResult, train
 
 
@@ -84,6 +88,37 @@ def test_same_seed_same_weights_and_another_seed_others(recipe: DictConfig, tmp_
     recipe.seed = 1
     other = load_checkpoint(train(recipe, tmp_path / "c").checkpoint)
     assert any(not torch.equal(one.weights[name], other.weights[name]) for name in one.weights)
+
+
+@pytest.mark.parametrize("inner_folds", [0, 3])
+def test_nothing_of_the_test_subjects_reaches_the_model(
+    recipe: DictConfig, inner_folds: int
+) -> None:
+    """Neither weights nor epochs, learning rate, calibration or the choice of the best modality."""
+    recipe.modalities.pop("gesture")
+    recipe.training.update({"patience": 2, "inner_folds": inner_folds, "learning_rate": None})
+    prepared = prepare(recipe)
+    table, split = prepared.samples(), prepared.split.hold_out(prepared.subjects)
+    rng = np.random.default_rng(0)
+    tested = np.isin(table.subjects, split.test)
+    (target,) = table.labels
+    samples = table.samples["pulse"]
+    labels = table.labels[target]
+    spoilt = replace(
+        table,
+        samples={"pulse": np.where(tested[:, None], 100 * samples - 7, samples)},
+        labels={target: np.where(tested, rng.permutation(labels), labels)},
+    )
+    found = []
+    for rows in (table, spoilt):
+        with deterministic(0):
+            found.append(fit_fusion(rows, split, prepared.plan, 0))
+    one, two = found
+    assert one.metrics != two.metrics
+    assert (one.epochs, one.learning_rate) == (two.epochs, two.learning_rate)
+    assert (one.calibration, one.best_single) == (two.calibration, two.best_single)
+    weights = two.model.state_dict()
+    assert all(torch.equal(own, weights[name]) for name, own in one.model.state_dict().items())
 
 
 def test_an_unreadable_recording_is_skipped_and_counted(recipe: DictConfig, tmp_path: Path) -> None:
