@@ -16,7 +16,9 @@ from affectfuse.checkpoint import build_model
 from affectfuse.containers import Array
 from affectfuse.datasets.splits import Split
 from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, subset_name
+from affectfuse.fusion.alone import said_alone
 from affectfuse.fusion.calibration import prediction_set
+from affectfuse.fusion.estimates import calibrated_estimates
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.calibration import fit_calibration
@@ -25,7 +27,9 @@ from affectfuse.training.data import SampleData
 from affectfuse.training.evaluation import estimates, predict
 from affectfuse.training.fitting import deterministic, fit
 from affectfuse.training.folds import Examples, Learner
-from affectfuse.training.fusion import Fitted, FusionPlan, fit_fusion
+from affectfuse.training.fused_training import FusedTraining, FusionPlan
+from affectfuse.training.fusion import Fitted, fit_fusion
+from affectfuse.training.inner_folds import learn_inner_folds
 from affectfuse.training.learning_rate import find_learning_rate
 from affectfuse.training.module import AffectModule
 from affectfuse.training.pooling import fit_pool_weights, subsets
@@ -94,7 +98,7 @@ class FusionLearner(Learner):
 
         def calibrated(present: Mapping[str, Array]) -> dict[str, Array]:
             said = predict(fitted.model, test, present)
-            return estimates(said, outputs, fitted.model, calibration)
+            return estimates(said, present, outputs, fitted.model.prior_logits, calibration)
 
         found = calibrated(test.present)
         best = fitted.best_single
@@ -141,7 +145,8 @@ def _code(plan: FusionPlan) -> str:
     model = _untrained(plan)
     code: list[Any] = [
         FusionLearner, AffectModule, SampleData, EpochLog, find_learning_rate, fit, fit_fusion,
-        fit_calibration, fit_pool_weights, loss, PretrainedEncoders,
+        fit_calibration, fit_pool_weights, learn_inner_folds, loss, FusedTraining,
+        PretrainedEncoders, calibrated_estimates, said_alone,
     ]  # fmt: skip
     files = {inspect.getfile(part) for part in [*code, *map(type, model.modules())]}
     own = {name for name in files if "torch/nn" not in name.replace("\\", "/")}

@@ -41,7 +41,8 @@ class TrainingSettings:
         inner_folds: 0: validation subjects choose the epoch, the temperatures and the conformal
             thresholds; 2 or more: as many folds inside the training subjects do, each subject by a
             model that has not seen it, and the model then learns from all of them; they also weigh
-            the modalities of a log-linear pool.
+            the modalities of a log-linear pool. Each fold is trained twice, see
+            `affectfuse.training.inner_folds`.
         coverage: of the conformal prediction sets, in (0, 1).
         encoders_from: a checkpoint of affectfuse; the encoders of its modalities, and what
             standardises their samples, begin with its weights. None: all encoders begin anew.

@@ -20,7 +20,7 @@ from affectfuse.modalities.base import Modality, check_modality
 from affectfuse.modalities.features import Features
 from affectfuse.training.clips import LabelMap
 from affectfuse.training.folds import FoldPlan
-from affectfuse.training.fusion import FusionPlan
+from affectfuse.training.fused_training import FusionPlan
 from affectfuse.training.module import TrainingSettings
 from affectfuse.training.pretrained import pretrained_encoders
 from affectfuse.training.recipes import check_keys, check_seed, container, settings_of, workers_of

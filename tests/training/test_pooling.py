@@ -17,10 +17,11 @@ from affectfuse.datasets.splits import Split
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.modalities.features import Features
-from affectfuse.training import fusion
+from affectfuse.training import inner_folds
 from affectfuse.training.evaluation import predict
 from affectfuse.training.fitting import deterministic
-from affectfuse.training.fusion import Fitted, FusionPlan, fit_fusion
+from affectfuse.training.fused_training import FusionPlan
+from affectfuse.training.fusion import Fitted, fit_fusion
 from affectfuse.training.pooling import fit_pool_weights, subsets
 from affectfuse.training.samples import SampleTable
 
@@ -46,7 +47,13 @@ def classes(
 
 
 def weights_of(evidence: dict[str, Tensor], labels: dict[str, Array]) -> dict[str, float]:
-    return fit_pool_weights(evidence, labels, Outputs([STATE]), PRIOR, torch.ones(2))
+    return fit_pool_weights(
+        evidence, everywhere(evidence), labels, Outputs([STATE]), PRIOR, torch.ones(2)
+    )
+
+
+def everywhere(evidence: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: torch.ones(len(rows), dtype=torch.bool) for name, rows in evidence.items()}
 
 
 def test_evidence_that_says_half_or_double_gets_the_weight_that_makes_it_right() -> None:
@@ -91,7 +98,7 @@ def test_is_the_least_of_the_objective_and_the_order_is_irrelevant() -> None:
     def loss(weights: dict[str, float]) -> float:
         said = [
             PRIOR.double() + sum(weights[n] * evidence[n].double() for n in shown)
-            for size in (1, 2, 3)
+            for size in (2, 3)
             for shown in combinations("abc", size)
         ]
         truth = torch.from_numpy(labels["state"])
@@ -119,6 +126,7 @@ def test_labels_and_scales_some_of_them_missing(target: Target) -> None:
     }
     found = fit_pool_weights(
         evidence,
+        everywhere(evidence),
         {target.name: truth.astype(np.float32)},
         Outputs([target]),
         torch.zeros(width),
@@ -207,7 +215,10 @@ def test_inner_folds_weigh_the_pool_and_noise_costs_nothing(
     for good in ("movement", "pulse"):
         assert auroc(weighed, good, "useless") >= auroc(weighed, good) - 0.005
 
-    monkeypatch.setattr(fusion, "_pooled", lambda model, head, inner, outputs: inner.said)
+    monkeypatch.setattr(
+        "affectfuse.training.fusion.pool_held_out",
+        lambda model, head, held_out, outputs: held_out.said,
+    )
     as_learnt = fitted(table)
     costs = [
         [auroc(found, good) - auroc(found, good, "useless") for good in ("movement", "pulse")]
@@ -222,7 +233,7 @@ def test_without_inner_folds_and_for_other_heads_nothing_is_fitted(
     def never(*given: Any) -> None:
         raise AssertionError("weights were fitted")
 
-    monkeypatch.setattr(fusion, "fit_pool_weights", never)
+    monkeypatch.setattr(inner_folds, "fit_pool_weights", never)
     table = simulated(4, 0)
     fitted(table, inner_folds=0, max_epochs=2)
     fitted(table, "mean.Mean", inner_folds=2, max_epochs=2)
