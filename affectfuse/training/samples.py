@@ -200,7 +200,8 @@ class SampleCollector:
             if not present.any():
                 self.notes[f"'{name}'"] = (
                     f"absent from all {len(table)} samples: does its source have the name that the "
-                    "data set gives it, and are segments as long as its window?"
+                    "data set gives it, are segments as long as its window, are its samples finite "
+                    "and not below its quality_floor?"
                 )
         return table
 
@@ -359,7 +360,7 @@ class SampleCollector:
         for found, what in ((self.skipped, "skipped"), (self.notes, "of note")):
             if found:
                 key, reason = next(iter(found.items()))
-                why += f"; {len(found)} {what}, the first: {key}: {reason}"
+                why += f"; {len(found)} {what}, the first: {key}: {reason.rstrip('.')}"
         return f"{recordings} recordings{why}: check the data set's labels and recordings."
 
 

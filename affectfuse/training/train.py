@@ -16,6 +16,7 @@ from affectfuse.caching import digest
 from affectfuse.checkpoint import Checkpoint, sample_spec, save_checkpoint
 from affectfuse.datasets.base import Progress
 from affectfuse.datasets.splits import Split
+from affectfuse.errors import DatasetError
 from affectfuse.files import write_whole
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.evaluation import format_metrics
@@ -100,6 +101,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
     with deterministic(recipe.seed), torch_threads(1):
         prepared.train_recognisers(split.train, progress)
         samples = prepared.samples()
+        _check_sides(samples, split, prepared.skipped | prepared.notes)
         state = out / "training_state"
         fitted = fit_fusion(
             samples,
@@ -124,6 +126,17 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
         _write(out, result, checkpoint, recipe, fitted)
         shutil.rmtree(state, ignore_errors=True)
     return result
+
+
+def _check_sides(samples: SampleTable, split: Split, said: Mapping[str, str]) -> None:
+    """Refuse a side of the split that has lost all its samples, and say how."""
+    for side, subjects in split.as_dict().items():
+        if subjects and not len(samples.of_subjects(subjects)):
+            lost = "; ".join(f"{place}: {reason}" for place, reason in list(said.items())[:3])
+            raise DatasetError(
+                f"the {side} subjects ({', '.join(subjects)}) have no labelled sample: choose "
+                f"others, or put their recordings right{f' ({lost})' if lost else ''}."
+            )
 
 
 def _digest(prepared: Prepared, samples: SampleTable, split: Split) -> str:
