@@ -84,6 +84,8 @@ class LabelColumns:
         self.left_out: Counter[str] = Counter()
         self._columns: list[_Column] = []
         for name, said in targets.items():
+            if not isinstance(said, Mapping):
+                raise ConfigError(f"target '{name}' is '{said}'; say its kind: {{kind: scales}}.")
             self._columns += _columns(str(name), dict(said), unit, evidence, strict)
         self._columns.sort(key=lambda column: column.target.kind)
         self.targets = tuple(dict.fromkeys(column.target for column in self._columns))
@@ -160,7 +162,7 @@ def _columns(
         target = _target(name, columns, unit, evidence, kind)
         return [_Column(target, column) for column in columns]
     classes = said.get("classes")
-    if not classes or isinstance(classes, str):
+    if not classes or not isinstance(classes, Mapping | list | tuple):
         raise ConfigError(
             f"target '{name}' names no classes; list them, such as classes: [calm, stressed]."
         )
@@ -174,7 +176,7 @@ def _columns(
 
 
 def _words(given: str | Sequence[Any]) -> list[str]:
-    return [given] if isinstance(given, str) else [str(word) for word in given]
+    return [str(word) for word in given] if isinstance(given, list | tuple) else [str(given)]
 
 
 def _target(

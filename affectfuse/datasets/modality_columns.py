@@ -139,6 +139,16 @@ def _features(
     return FeatureColumn(FeatureFile(columns, time, pool, array))
 
 
+_TAKES: Mapping[str, tuple[tuple[type, ...], str]] = {
+    "sources": ((Mapping,), "{eda: [EDA]}"),
+    "units": ((Mapping,), "{EDA: uS}"),
+    "columns": ((list, tuple, str), "[x, y, z]"),
+    "sampling_rate_hz": ((int, float), "64"),
+    "start_s": ((int, float), "0.5"),
+    "offset_s": ((int, float, str), "-1.5"),
+}
+"""Of what kind the values of these keys are, with an example."""
+
 _KINDS: Mapping[str, Callable[..., ModalityColumn]] = {
     "recording": RecordingColumn,
     "signal": SignalColumn,
@@ -156,6 +166,8 @@ def read_modality_columns(
     """
     found = {}
     for name, said in modalities.items():
+        if not isinstance(said, Mapping):
+            raise ConfigError(f"modality '{name}' is '{said}'; say its kind: {{kind: signal}}.")
         given = dict(said)
         kind = given.pop("kind", None)
         if kind not in _KINDS:
@@ -166,13 +178,19 @@ def read_modality_columns(
         for key in given:
             if key not in allowed:
                 raise ConfigError(f"modality '{name}' says '{key}'. {did_you_mean(key, allowed)}")
-        if isinstance(given.get("sources"), Mapping):
+            kinds, example = _TAKES.get(key, ((object,), ""))
+            if given[key] is not None and not isinstance(given[key], kinds):
+                raise ConfigError(
+                    f"modality '{name}' says {key}: {given[key]}; it takes such as {example}."
+                )
+        if given.get("sources"):
             given["sources"] = {
-                source: [columns] if isinstance(columns, str) else list(columns)
+                source: list(map(str, columns)) if isinstance(columns, list) else [str(columns)]
                 for source, columns in given["sources"].items()
             }
-        if isinstance(given.get("columns"), str):
-            given["columns"] = [given["columns"]]
+        if given.get("columns") is not None:
+            columns = given["columns"]
+            given["columns"] = [columns] if isinstance(columns, str) else list(map(str, columns))
         try:
             found[str(name)] = _KINDS[kind](**given)
         except ValueError as error:
