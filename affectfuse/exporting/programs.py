@@ -12,7 +12,6 @@ from affectfuse.checkpoint import Checkpoint
 from affectfuse.errors import ExportError
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.calibration import FUSED
-from affectfuse.fusion.estimates import calibrated_estimates
 from affectfuse.fusion.model import FusionModel, Standardise
 from affectfuse.fusion.outputs import Outputs
 
@@ -103,16 +102,15 @@ class _Model(Program):
         return output
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        evidence, present, quality = (
-            dict(zip(self._modalities, inputs[kind::3], strict=True)) for kind in range(3)
-        )
-        output = self.fuse(evidence, present, quality)
-        said = calibrated_estimates(
-            output, present, self._outputs, self.model.prior_logits, self._calibration
+        output = self.fuse(
+            *(dict(zip(self._modalities, inputs[kind::3], strict=True)) for kind in range(3))
         )
         by_target = []
         for name in (FUSED, *self._modalities):
-            values = self._outputs.activate(said[name])
+            logits = output.logits if name == FUSED else output.modality_logits[name]
+            temperatures = self._calibration.of(name)
+            cooled = self._outputs.calibrated(logits, self.model.prior_logits, temperatures)
+            values = self._outputs.activate(cooled)
             by_target += [values[:, self._outputs.of(target)] for target in self._outputs.targets]
         return (*by_target, *(output.weights[name] for name in self._modalities))
 

@@ -20,7 +20,7 @@ class FusionOutput:
 
     Attributes:
         logits: (batch, output), fused.
-        modality_logits: by modality (batch, output): what each says by itself.
+        modality_logits: by modality (batch, output): what each would say alone.
         weights: by modality (batch,): the weight its evidence had, 0 where absent.
     """
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from affectfuse.containers import Array, Estimate, ModalitySample, Target, Tick
 from affectfuse.fusion.calibration import FUSED, Calibration, prediction_set
-from affectfuse.fusion.estimates import calibrated_estimates
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 
@@ -76,24 +76,26 @@ class Estimator:
             present[name] = torch.tensor([here])
             quality[name] = torch.tensor([trust], dtype=torch.float32)
         output = self.model(samples, present, quality)
-        said = calibrated_estimates(
-            output, present, self.outputs, self.model.prior_logits, self._calibration
-        )
-        values = {name: self.outputs.activate(logits[0]).numpy() for name, logits in said.items()}
-        fused = values[FUSED]
+        fused = self._activated(output.logits, FUSED)
         probabilities = self._named(fused, {"classes", "labels"})
         return Estimate(
             tick.time_s,
             probabilities,
             {name: output.weights[name].item() for name in samples},
             {
-                name: self._named(values[name], {"classes", "labels"})
-                for name in output.modality_logits
+                name: self._named(self._activated(logits, name), {"classes", "labels"})
+                for name, logits in output.modality_logits.items()
                 if present[name]
             },
             self._named(fused, {"scales"}),
             self._prediction_sets(fused),
         )
+
+    def _activated(self, logits: Tensor, estimate: str) -> Array:
+        calibrated = self.outputs.calibrated(
+            logits[0], self.model.prior_logits, self._calibration.of(estimate)
+        )
+        return self.outputs.activate(calibrated).numpy()
 
     def _named(self, values: Array, kinds: set[str]) -> dict[str, float]:
         return {

@@ -25,7 +25,9 @@ class LogLinearPool(FusionHead):
     training subjects tell what modalities are worth with people that the heads have not seen, that
     takes its place, see `set_weights`. q_m is the sample's quality. The weights are not
     renormalised when a modality is absent, so the estimate falls back towards the prior, and is the
-    prior when nothing is present. For labels the same holds of log odds; a scale's value is its
+    prior when nothing is present. A weight says what a modality adds beside others. One that adds
+    nothing (w_m = 0) may still know something by itself, so where it is the only one present, its
+    weight is at least `least_alone`. For labels the same holds of log odds; a scale's value is its
     mean plus a weighted sum of what each modality says of its deviation.
 
     Reference: Genest and Zidek (1986), "Combining probability distributions: a critique and an
@@ -35,6 +37,7 @@ class LogLinearPool(FusionHead):
 
     Args:
         initial_weight: w_m before training, above 0.
+        least_alone: least weight of a modality that is alone; 0 leaves it as it is beside others.
     """
 
     def __init__(
@@ -42,10 +45,14 @@ class LogLinearPool(FusionHead):
         embedding_dims: Mapping[str, int],
         prior_logits: Tensor,
         initial_weight: float = 1.0,
+        least_alone: float = 0.2,
     ) -> None:
         super().__init__(embedding_dims, prior_logits)
         if not initial_weight > 0:
             raise ValueError(f"initial_weight is {initial_weight}; it must be above 0.")
+        if not least_alone >= 0:
+            raise ValueError(f"least_alone is {least_alone}; it must be 0 or more.")
+        self.least_alone = least_alone
         before_softplus = math.log(math.expm1(initial_weight))
         self.heads = UnimodalHeads(embedding_dims, len(prior_logits))
         self.raw_weights = nn.ParameterDict(
@@ -58,6 +65,24 @@ class LogLinearPool(FusionHead):
         for name, weight in weights.items():
             self.raw_weights[name].fill_(math.log(math.expm1(weight)) if weight else -math.inf)
 
+    def weigh(
+        self, present: Mapping[str, Tensor], trust: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Return w_m * q_m by modality (batch,).
+
+        Args:
+            present: by modality (batch,) bool.
+            trust: by modality (batch,), its quality, 0 where absent.
+        """
+        count = torch.stack([present[name] for name in self.heads]).sum(0)
+        found = {}
+        for name in self.heads:
+            weight = functional.softplus(self.raw_weights[name])
+            alone = present[name] & (count == 1)
+            weight = torch.where(alone, weight.clamp_min(self.least_alone), weight)
+            found[name] = weight * trust[name]
+        return found
+
     def forward(
         self,
         embeddings: Mapping[str, Tensor],
@@ -66,9 +91,8 @@ class LogLinearPool(FusionHead):
     ) -> FusionOutput:
         known, trust = masked(embeddings, present, quality)
         evidence = self.heads(known, present)
-        weights, logits = {}, self.prior_logits
+        weights, logits = self.weigh(present, trust), self.prior_logits
         for name, own in evidence.items():
-            weights[name] = functional.softplus(self.raw_weights[name]) * trust[name]
             logits = logits + weights[name].unsqueeze(-1) * own
         return FusionOutput(
             logits, {name: self.prior_logits + own for name, own in evidence.items()}, weights

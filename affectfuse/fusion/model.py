@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from affectfuse.fusion.alone import said_alone
 from affectfuse.fusion.base import FusionHead, FusionOutput
 
 __all__ = ["FusionModel", "Standardise"]
@@ -135,12 +134,8 @@ class FusionModel(nn.Module):
         present: Mapping[str, Tensor],
         quality: Mapping[str, Tensor],
     ) -> FusionOutput:
-        """Fuse embeddings; the output is in the targets' own units.
-
-        The head combines what is there. A modality that is alone says what it says by itself.
-        """
+        """Fuse embeddings; the output is in the targets' own units."""
         output: FusionOutput = self.head(embeddings, present, quality)
-        output = said_alone(output, present, quality, self.head.prior_logits)
         return FusionOutput(
             self._in_units(output.logits),
             {name: self._in_units(own) for name, own in output.modality_logits.items()},

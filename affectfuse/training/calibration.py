@@ -13,7 +13,6 @@ from torch.nn import functional
 from affectfuse.containers import Array, Target
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.calibration import FUSED, Calibration, conformal_threshold
-from affectfuse.fusion.estimates import calibrated_estimates
 from affectfuse.fusion.outputs import Outputs, calibrated
 from affectfuse.training.targets import Labels
 
@@ -63,8 +62,8 @@ def fit_calibration(
     prior_logits: Tensor,
     coverage: float,
 ) -> Calibration:
-    """Fit temperatures of the fused estimate where it fuses, that is where two modalities or more
-    are present, and of each modality's where it is; then conformal thresholds of the fused one.
+    """Fit temperatures of the fused estimate and of each modality's where it is present, then the
+    conformal thresholds of the fused estimate.
 
     Args:
         output: of the model, for rows that it has not learnt from; without a row nothing is fitted.
@@ -76,8 +75,8 @@ def fit_calibration(
     """
     if not len(output.logits):
         return Calibration()
-    several = np.sum(list(present.values()), axis=0) > 1
-    estimates = {FUSED: (output.logits, several)}
+    everything = np.ones(len(output.logits), bool)
+    estimates = {FUSED: (output.logits, everything)}
     estimates |= {name: (own, present[name]) for name, own in output.modality_logits.items()}
     temperatures = {
         name: {
@@ -92,10 +91,8 @@ def fit_calibration(
         }
         for name, (logits, rows) in estimates.items()
     }
-    here = {name: torch.from_numpy(rows) for name, rows in present.items()}
-    fitted = Calibration(temperatures)
-    said = calibrated_estimates(output, here, outputs, prior_logits, fitted)
-    values = outputs.activate(said[FUSED]).numpy()
+    cooled = outputs.calibrated(output.logits, prior_logits, temperatures[FUSED])
+    values = outputs.activate(cooled).numpy()
     thresholds: dict[str, float] = {}
     for target in outputs.targets:
         thresholds |= _thresholds(

@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from affectfuse.containers import Array
 from affectfuse.evaluation.target_metrics import target_metrics
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.calibration import FUSED, Calibration
-from affectfuse.fusion.estimates import calibrated_estimates
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.data import as_batch
@@ -42,16 +40,16 @@ def predict(
 
 
 def estimates(
-    output: FusionOutput,
-    present: Mapping[str, Array],
-    outputs: Outputs,
-    prior_logits: Tensor,
-    calibration: Calibration,
+    output: FusionOutput, outputs: Outputs, model: FusionModel, calibration: Calibration
 ) -> dict[str, Array]:
     """Return calibrated probabilities and values (row, output), of 'fused' and each modality."""
-    here = {name: torch.from_numpy(rows) for name, rows in present.items()}
-    said = calibrated_estimates(output, here, outputs, prior_logits, calibration)
-    return {name: outputs.activate(logits).numpy() for name, logits in said.items()}
+    logits = {FUSED: output.logits, **output.modality_logits}
+    return {
+        name: outputs.activate(
+            outputs.calibrated(found, model.prior_logits, calibration.of(name))
+        ).numpy()
+        for name, found in logits.items()
+    }
 
 
 def metrics_table(
@@ -65,8 +63,7 @@ def metrics_table(
     """
     if not len(table):
         return []
-    said = predict(model, table)
-    found = estimates(said, table.present, outputs, model.prior_logits, calibration)
+    found = estimates(predict(model, table), outputs, model, calibration)
     matched = np.logical_and.reduce(list(table.present.values()))
     rows = []
     for target in outputs.targets:

@@ -43,6 +43,8 @@ class Fitted:
         epochs: how many the model was trained for.
         learning_rate: as the recipe says, or as it was found.
         metrics: see `metrics_table`.
+        split: who it learnt from, chose by and was tested on: with inner folds there are no
+            validation subjects, since it has learnt from them too.
         samples: labelled samples by side of the split.
         log: what was logged in training, by epoch.
     """
@@ -54,6 +56,7 @@ class Fitted:
     epochs: int
     learning_rate: float
     metrics: list[dict[str, Any]]
+    split: Split
     samples: Mapping[str, int]
     log: EpochLog
 
@@ -111,7 +114,7 @@ def fit_fusion(
     elif isinstance(model.head, LogLinearPool):
         said = pool_held_out(model, model.head, inner, outputs)
     else:
-        said = inner.said
+        said = inner.said_with(model.prior_logits)
     calibration = fit_calibration(
         said, held_out.labels, held_out.present, outputs, model.prior_logits, settings.coverage
     )
@@ -123,6 +126,7 @@ def fit_fusion(
         len(log.rows),
         learning_rate,
         metrics_table(model, outputs, sides["test"], calibration),
+        split,
         {side: len(table.of_subjects(who)) for side, who in split.as_dict().items()},
         log,
     )

@@ -16,9 +16,7 @@ from affectfuse.checkpoint import build_model
 from affectfuse.containers import Array
 from affectfuse.datasets.splits import Split
 from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, subset_name
-from affectfuse.fusion.alone import said_alone
 from affectfuse.fusion.calibration import prediction_set
-from affectfuse.fusion.estimates import calibrated_estimates
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.calibration import fit_calibration
@@ -98,7 +96,7 @@ class FusionLearner(Learner):
 
         def calibrated(present: Mapping[str, Array]) -> dict[str, Array]:
             said = predict(fitted.model, test, present)
-            return estimates(said, present, outputs, fitted.model.prior_logits, calibration)
+            return estimates(said, outputs, fitted.model, calibration)
 
         found = calibrated(test.present)
         best = fitted.best_single
@@ -146,7 +144,7 @@ def _code(plan: FusionPlan) -> str:
     code: list[Any] = [
         FusionLearner, AffectModule, SampleData, EpochLog, find_learning_rate, fit, fit_fusion,
         fit_calibration, fit_pool_weights, learn_inner_folds, loss, FusedTraining,
-        PretrainedEncoders, calibrated_estimates, said_alone,
+        PretrainedEncoders,
     ]  # fmt: skip
     files = {inspect.getfile(part) for part in [*code, *map(type, model.modules())]}
     own = {name for name in files if "torch/nn" not in name.replace("\\", "/")}

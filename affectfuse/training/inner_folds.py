@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from affectfuse.datasets.splits import Split, grouped_k_fold
-from affectfuse.fusion.alone import said_alone
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
@@ -29,12 +28,18 @@ class HeldOut:
     Attributes:
         rows: of all training subjects.
         said: of those rows, each by the model that was trained without its subject.
-        priors: (row, output), of the model that spoke.
+        priors: (row, output), prior logits of the model that spoke.
     """
 
     rows: SampleTable
     said: FusionOutput
     priors: Tensor
+
+    def said_with(self, prior_logits: Tensor) -> FusionOutput:
+        """Return what is said of the rows, its evidence added to one prior (output,)."""
+        apart = prior_logits - self.priors
+        own = {name: logits + apart for name, logits in self.said.modality_logits.items()}
+        return FusionOutput(self.said.logits + apart, own, self.said.weights)
 
 
 def learn_inner_folds(training: FusedTraining, split: Split) -> tuple[HeldOut, int]:
@@ -84,16 +89,16 @@ def pool_held_out(
         outputs: what is predicted.
     """
     rows, prior = held_out.rows, model.prior_logits
-    own = {name: said - held_out.priors for name, said in held_out.said.modality_logits.items()}
+    said = held_out.said_with(prior)
+    own = {name: logits - prior for name, logits in said.modality_logits.items()}
     present = {name: torch.from_numpy(rows.present[name]) for name in own}
-    quality = {name: torch.from_numpy(rows.quality[name]) for name in own}
-    trust = {name: torch.where(present[name], quality[name], 0.0).clamp(0.0, 1.0) for name in own}
-    evidence = {name: trust[name].unsqueeze(-1) * said for name, said in own.items()}
-    weights = fit_pool_weights(evidence, present, rows.labels, outputs, prior, model.output_scale)
-    head.set_weights(weights)
-    pooled = FusionOutput(
-        prior + sum(weights[name] * said for name, said in evidence.items()),
-        {name: prior + said for name, said in own.items()},
-        {name: weights[name] * trust[name] for name in own},
-    )
-    return said_alone(pooled, present, quality, prior)
+    trust = {
+        name: torch.where(here, torch.from_numpy(rows.quality[name]), 0.0).clamp(0.0, 1.0)
+        for name, here in present.items()
+    }
+    evidence = {name: trust[name].unsqueeze(-1) * logits for name, logits in own.items()}
+    head.set_weights(fit_pool_weights(evidence, rows.labels, outputs, prior, model.output_scale))
+    with torch.no_grad():
+        weights = head.weigh(present, trust)
+    pooled = prior + sum(weights[name].unsqueeze(-1) * logits for name, logits in own.items())
+    return FusionOutput(pooled, said.modality_logits, weights)

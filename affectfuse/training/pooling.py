@@ -33,27 +33,25 @@ def subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
 
 def fit_pool_weights(
     evidence: Mapping[str, Tensor],
-    present: Mapping[str, Tensor],
     labels: Labels,
     outputs: Outputs,
     prior_logits: Tensor,
     output_scale: Tensor,
 ) -> dict[str, float]:
-    """Return one weight a modality beside others, from 0 to 2, for all outputs alike.
+    """Return one weight a modality, from 0 to 2, for all outputs alike.
 
     Stacked generalisation (Wolpert 1992, doi:10.1016/S0893-6080(05)80023-1) with weights that are
     not negative (Breiman 1996, doi:10.1007/BF00117832): those under which the held-out labels are
-    most likely, on the mean over all subsets of at least two modalities, so that what is left when
-    some are missing stays calibrated; one that is alone says what it says by itself. The problem is
-    convex, and deterministic. A modality whose evidence says nothing of people whom its model has
-    not seen gets no weight, or little; so does one that repeats what others say. Deviations: the
-    likelihood in place of squared errors; the weights have a normal prior about 0 of standard
-    deviation 1, as much as one row says, by which one that is never beside another gets 0.
+    most likely, on the mean over all subsets of the modalities, so that what is left when some are
+    missing stays calibrated. The problem is convex, and deterministic. A modality whose evidence
+    says nothing of people whom its model has not seen gets no weight, or little; so does one that
+    repeats what others say. Deviations: the likelihood in place of squared errors; the weights have
+    a normal prior about 0 of standard deviation 1, as much as one row says, by which one that is
+    never present gets 0.
 
     Args:
         evidence: by modality (row, output), what it adds to the prior, times its quality, in the
             targets' own units; 0 where it is absent. Of rows that its model has not learnt from.
-        present: by modality (row,) bool.
         labels: of those rows.
         outputs: what is predicted.
         prior_logits: (output,) in the targets' own units.
@@ -66,16 +64,13 @@ def fit_pool_weights(
     def losses(weights: Tensor) -> Tensor:
         return _losses(prior + (parts * weights).sum(-1), labels, outputs, scale)
 
-    several = [subset for subset in subsets(names) if len(subset) > 1]
-    shown = torch.tensor([[name in s for name in names] for s in several]).reshape(-1, len(names))
-    here = torch.stack([present[name] for name in names], -1)
-    heard = [(here & subset).sum(-1) > 1 for subset in shown]
+    shown = torch.tensor([[name in subset for name in names] for subset in subsets(names)])
 
     def objective(values: Array) -> tuple[float, Array]:
         weights = torch.tensor(values, requires_grad=True)
         total = weights.square().sum() / (2 * len(parts))
-        for subset, rows in zip(shown, heard, strict=True):
-            total = total + losses(weights * subset)[rows].sum() / len(shown)
+        for subset in shown:
+            total = total + losses(weights * subset).sum() / len(shown)
         total.backward()  # type: ignore[no-untyped-call]
         assert weights.grad is not None
         return total.item(), weights.grad.numpy()

@@ -112,12 +112,12 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
             state / _digest(prepared, samples, split),
             out / "logs",
         )
-    checkpoint = _checkpoint(prepared, split, fitted)
+    checkpoint = _checkpoint(prepared, fitted)
     result = TrainingResult(
         out / "checkpoint.pt",
         fitted.metrics,
         {name: trained.metrics for name, trained in prepared.recognisers.items()},
-        split,
+        fitted.split,
         fitted.samples,
         prepared.skipped,
         prepared.notes,
@@ -153,7 +153,7 @@ def _prior(fitted: Fitted, checkpoint: Checkpoint) -> dict[str, float]:
     return dict(zip(outputs.names, said, strict=True))
 
 
-def _checkpoint(prepared: Prepared, split: Split, fitted: Fitted) -> Checkpoint:
+def _checkpoint(prepared: Prepared, fitted: Fitted) -> Checkpoint:
     plan, dataset, coded = prepared.plan, prepared.dataset, prepared.coded
     return Checkpoint(
         modality_configs=prepared.configs,
@@ -167,7 +167,7 @@ def _checkpoint(prepared: Prepared, split: Split, fitted: Fitted) -> Checkpoint:
         trained_on={
             "dataset": dataset.name,
             "provenance": dataset.provenance,
-            "subjects": split.as_dict(),
+            "subjects": fitted.split.as_dict(),
             "samples": fitted.samples,
             "epochs": fitted.epochs,
             "learning_rate": fitted.learning_rate,

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from affectfuse.config import build, load_node
 from affectfuse.fusion.base import FusionHead, FusionOutput
-from affectfuse.fusion.model import FusionModel
 
 INFORMATIVE = {"face": 4, "pulse": 4}
 WITH_NOISE = {**INFORMATIVE, "noise": 8}
@@ -70,12 +69,10 @@ def train(
 
 
 def fuse(head: FusionHead, embeddings: Rows, kept: Tensor) -> FusionOutput:
-    """Fuse as the whole model does."""
-    widths = {name: (width,) for name, width in head.embedding_dims.items()}
-    model = FusionModel({name: nn.Identity() for name in widths}, widths, head)
     present = {name: kept[:, column] for column, name in enumerate(embeddings)}
     ones = {name: torch.ones(len(kept)) for name in embeddings}
-    return model.fuse(embeddings, present, ones)
+    output: FusionOutput = head(embeddings, present, ones)
+    return output
 
 
 @torch.no_grad()

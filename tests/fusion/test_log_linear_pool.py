@@ -48,7 +48,8 @@ def test_is_the_formula(presence: tuple[bool, ...]) -> None:
             linear = head.heads[name]
             assert isinstance(linear, nn.Linear)
             own = torch.softmax(PRIOR.log() + linear(embeddings[name]), -1).double()
-            weight = torch.log1p(torch.exp(head.raw_weights[name])).double() * quality[name]
+            weight = torch.log1p(torch.exp(head.raw_weights[name])).double()
+            weight = max(weight, 0.2 if sum(presence) == 1 else 0.0) * quality[name]
             torch.testing.assert_close(output.weights[name], weight.float())
             torch.testing.assert_close(output.modality_logits[name].softmax(-1), own.float())
             product_of_powers = product_of_powers * (own / PRIOR) ** weight[:, None]
@@ -165,6 +166,24 @@ def test_initial_weight(weight: float) -> None:
     assert weights["face"].tolist() == pytest.approx([weight] * BATCH)
     with pytest.raises(ValueError, match=r"initial_weight is 0\.0; it must be above 0"):
         LogLinearPool(WIDTHS, PRIOR_LOGITS, initial_weight=0.0)
+
+
+def test_one_that_adds_nothing_beside_others_speaks_when_it_is_alone() -> None:
+    head = trained_head()
+    head.set_weights({"pulse": 0.0, "face": 0.1, "voice": 1.7})
+    embeddings, present, quality = inputs()
+    beside = head(embeddings, present, quality).weights
+    for name, factor in {"pulse": 0.0, "face": 0.1, "voice": 1.7}.items():
+        torch.testing.assert_close(beside[name], factor * quality[name])
+        only = {other: torch.full((BATCH,), other == name) for other in WIDTHS}
+        output = head(embeddings, only, quality)
+        torch.testing.assert_close(output.weights[name], max(factor, 0.2) * quality[name])
+        own = output.modality_logits[name] - PRIOR_LOGITS
+        torch.testing.assert_close(
+            output.logits - PRIOR_LOGITS, output.weights[name][:, None] * own
+        )
+    with pytest.raises(ValueError, match=r"least_alone is -0\.1; it must be 0 or more"):
+        LogLinearPool(WIDTHS, PRIOR_LOGITS, least_alone=-0.1)
 
 
 def test_weights_can_be_set_and_none_is_none() -> None:

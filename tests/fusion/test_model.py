@@ -164,15 +164,14 @@ def test_several_targets_with_nothing_present_give_their_priors_and_means() -> N
 
 def test_scales_are_in_their_own_unit_and_have_no_temperature() -> None:
     model = several()
-    calibration = Calibration({"pulse": {"state": 3.0, "action_units": 2.0, "mood": 9.0}})
+    calibration = Calibration({FUSED: {"state": 3.0, "action_units": 2.0, "mood": 9.0}})
     estimate = Estimator(model, [TARGET, MOOD, UNITS], calibration).estimate(
         Tick(1.0, {"pulse": sample("pulse", 1.5, 1.0)})
     )
     with torch.no_grad():
         row = {"pulse": torch.full((1, 3), 1.5)}
         ones = {"pulse": torch.ones(1)}
-        output = model.head(row, {"pulse": torch.tensor([True])}, ones)
-        evidence = output.modality_logits["pulse"][0]
+        evidence = model.head(row, {"pulse": torch.tensor([True])}, ones).logits[0]
     assert estimate.values["valence"] == pytest.approx(5.0 + 0.5 * float(evidence[2]), rel=1e-5)
     assert estimate.values["arousal"] == pytest.approx(-2.0 + 3.0 * float(evidence[3]), rel=1e-5)
     beyond = (evidence[4:] - model.head.prior_logits[4:]) / 2.0

@@ -47,13 +47,7 @@ def classes(
 
 
 def weights_of(evidence: dict[str, Tensor], labels: dict[str, Array]) -> dict[str, float]:
-    return fit_pool_weights(
-        evidence, everywhere(evidence), labels, Outputs([STATE]), PRIOR, torch.ones(2)
-    )
-
-
-def everywhere(evidence: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: torch.ones(len(rows), dtype=torch.bool) for name, rows in evidence.items()}
+    return fit_pool_weights(evidence, labels, Outputs([STATE]), PRIOR, torch.ones(2))
 
 
 def test_evidence_that_says_half_or_double_gets_the_weight_that_makes_it_right() -> None:
@@ -98,7 +92,7 @@ def test_is_the_least_of_the_objective_and_the_order_is_irrelevant() -> None:
     def loss(weights: dict[str, float]) -> float:
         said = [
             PRIOR.double() + sum(weights[n] * evidence[n].double() for n in shown)
-            for size in (2, 3)
+            for size in (1, 2, 3)
             for shown in combinations("abc", size)
         ]
         truth = torch.from_numpy(labels["state"])
@@ -126,7 +120,6 @@ def test_labels_and_scales_some_of_them_missing(target: Target) -> None:
     }
     found = fit_pool_weights(
         evidence,
-        everywhere(evidence),
         {target.name: truth.astype(np.float32)},
         Outputs([target]),
         torch.zeros(width),
