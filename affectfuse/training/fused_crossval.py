@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 from omegaconf import DictConfig
 
-from affectfuse.caching import Extracted
-from affectfuse.containers import Array
-from affectfuse.datasets.base import DatasetItem, Progress
+from affectfuse.datasets.base import Progress
 from affectfuse.errors import ConfigError
 from affectfuse.evaluation.fused import FusedPredictions
 from affectfuse.evaluation.fused_evaluation import FusedEvaluation, evaluate_fused
@@ -22,8 +20,9 @@ from affectfuse.evaluation.permutation import exchange, segments_of
 from affectfuse.evaluation.recipe import whole_number
 from affectfuse.training.fitting import deterministic, torch_threads
 from affectfuse.training.folds import FoldPlan, plan_folds, run_folds
+from affectfuse.training.fused_predictions import pooled_predictions
 from affectfuse.training.fusion_learner import FusionLearner
-from affectfuse.training.preparation import Prepared, prepare
+from affectfuse.training.preparation import prepare
 from affectfuse.training.recipes import check_keys, container, seeds_of, workers_of
 from affectfuse.training.samples import SampleTable
 from affectfuse.versions import package_versions
@@ -101,7 +100,10 @@ def cross_validate_fused(
     began = time.monotonic()
     found = run_folds(learner, folds, seeds, out / "folds", workers_of(recipe), progress)
     seconds = time.monotonic() - began
-    predictions = _predictions(prepared, table, found)
+    plan = prepared.plan
+    predictions = pooled_predictions(
+        plan.targets, table, found, plan.settings.coverage, prepared.items
+    )
     say = progress or (lambda *_: None)
     say("measuring what they said", 0, 1)
     evaluation = evaluate_fused(predictions, draws, prepared.split.seed, against)
@@ -140,37 +142,3 @@ def permute_segments(table: SampleTable, seeds: Sequence[int]) -> SampleTable:
     source = exchange(table.subjects[first], np.random.default_rng([*seeds, len(table)]))
     rows = first[source][index]
     return replace(table, labels={name: found[rows] for name, found in table.labels.items()})
-
-
-def _predictions(prepared: Prepared, table: SampleTable, found: Extracted) -> FusedPredictions:
-    tested = np.asarray(np.isfinite(found["probabilities"]).all(axis=(0, 2)))
-
-    def named(prefix: str) -> dict[str, Array]:
-        start = f"{prefix}."
-        return {k.removeprefix(start): v for k, v in found.items() if k.startswith(start)}
-
-    return FusedPredictions(
-        prepared.plan.targets,
-        table.keys,
-        table.subjects,
-        table.databases,
-        table.times_s,
-        table.segments,
-        table.durations_s,
-        table.labels,
-        table.present,
-        named("estimate"),
-        found["chosen"],
-        named("subset"),
-        {name: inside > 0.5 for name, inside in named("set").items()},
-        named("half_width"),
-        prepared.plan.settings.coverage,
-        _attributes(prepared.items, table.keys),
-    ).take(tested)
-
-
-def _attributes(items: Sequence[DatasetItem], keys: Array) -> dict[str, Array]:
-    """Return by name the word that each row's recording has, '' where it has none."""
-    by_key = {item.key: item.attributes for item in items}
-    names = sorted({name for facts in by_key.values() for name in facts} - {"database"})
-    return {n: np.array([by_key[key].get(n, "") for key in keys.tolist()]) for n in names}

@@ -13,24 +13,21 @@ import numpy as np
 
 from affectfuse.caching import Extracted
 from affectfuse.checkpoint import build_model
-from affectfuse.containers import Array
 from affectfuse.datasets.splits import Split
-from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, subset_name
-from affectfuse.fusion.calibration import prediction_set
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.calibration import fit_calibration
 from affectfuse.training.callbacks import EpochLog
 from affectfuse.training.data import SampleData
-from affectfuse.training.evaluation import estimates, predict
 from affectfuse.training.fitting import deterministic, fit
 from affectfuse.training.folds import Examples, Learner
+from affectfuse.training.fused_predictions import said_over_subsets
 from affectfuse.training.fused_training import FusedTraining, FusionPlan
-from affectfuse.training.fusion import Fitted, fit_fusion
+from affectfuse.training.fusion import fit_fusion
 from affectfuse.training.inner_folds import learn_inner_folds
 from affectfuse.training.learning_rate import find_learning_rate
 from affectfuse.training.module import AffectModule
-from affectfuse.training.pooling import fit_pool_weights, subsets
+from affectfuse.training.pooling import fit_pool_weights
 from affectfuse.training.pretrained import PretrainedEncoders
 from affectfuse.training.samples import SampleTable
 from affectfuse.training.targets import loss
@@ -42,8 +39,7 @@ __all__ = ["FusionLearner"]
 class FusionLearner(Learner):
     """Fused models of a table of samples.
 
-    What it says of the test rows, (row, ...): 'probabilities', 'estimate.NAME', 'subset.NAME',
-    'set.TARGET', 'half_width.SCALE', 'chosen'; see `affectfuse.evaluation.fused.FusedPredictions`.
+    What it says of the test rows: see `said_over_subsets`.
 
     Attributes:
         table: of all subjects.
@@ -83,43 +79,18 @@ class FusionLearner(Learner):
         for split in splits:
             with deterministic(seed):
                 fitted = fit_fusion(self.table, split, self.plan, seed)
-            found.append(self._said(fitted, self.table.of_subjects(split.test)))
+            test = self.table.of_subjects(split.test)
+            outputs, names = Outputs(self.plan.targets), sorted(self.plan.modalities)
+            found.append(
+                said_over_subsets(
+                    fitted.model, outputs, fitted.calibration, fitted.best_single, names, test
+                )
+            )
         return found
 
     def parameters(self) -> int:
         """Return the number of learnt numbers of a model."""
         return sum(p.numel() for p in _untrained(self.plan).parameters())
-
-    def _said(self, fitted: Fitted, test: SampleTable) -> Extracted:
-        outputs, calibration = Outputs(self.plan.targets), fitted.calibration
-        names = sorted(self.plan.modalities)
-
-        def calibrated(present: Mapping[str, Array]) -> dict[str, Array]:
-            said = predict(fitted.model, test, present)
-            return estimates(said, outputs, fitted.model, calibration)
-
-        found = calibrated(test.present)
-        best = fitted.best_single
-        unknown = np.full_like(found[FUSED], np.nan)  # where nothing was held out to choose on
-        said: Extracted = {
-            "probabilities": found[FUSED],
-            **{f"estimate.{name}": values for name, values in found.items()},
-            f"estimate.{BEST_SINGLE}": found[best] if best else unknown,
-            "chosen": np.full(len(test), names.index(best) if best else -1),
-        }
-        for shown in subsets(names)[:-1]:  # all of them together is the fused estimate
-            present = {n: test.present[n] & (n in shown) for n in names}
-            said[f"subset.{subset_name(shown)}"] = calibrated(present)[FUSED]
-        for target in outputs.targets:
-            if target.kind == "classes" and target.name in calibration.thresholds:
-                values = found[FUSED][:, outputs.of(target)]
-                inside = prediction_set(values, calibration.thresholds[target.name])
-                said[f"set.{target.name}"] = inside
-            elif target.kind == "scales":
-                for name in target.classes:
-                    width = calibration.thresholds.get(name, np.nan)
-                    said[f"half_width.{name}"] = np.full(len(test), width)
-        return said
 
 
 def _content(table: SampleTable) -> str:
@@ -144,7 +115,7 @@ def _code(plan: FusionPlan) -> str:
     code: list[Any] = [
         FusionLearner, AffectModule, SampleData, EpochLog, find_learning_rate, fit, fit_fusion,
         fit_calibration, fit_pool_weights, learn_inner_folds, loss, FusedTraining,
-        PretrainedEncoders,
+        PretrainedEncoders, said_over_subsets,
     ]  # fmt: skip
     files = {inspect.getfile(part) for part in [*code, *map(type, model.modules())]}
     own = {name for name in files if "torch/nn" not in name.replace("\\", "/")}
