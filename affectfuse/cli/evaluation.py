@@ -9,7 +9,7 @@ import typer
 
 from affectfuse.cli.application import AllowCustom, DataSetOrRecipe, Overrides, custom, evaluate
 
-__all__ = ["evaluate_heart_rate", "evaluate_spotting"]
+__all__ = ["evaluate_fused", "evaluate_heart_rate", "evaluate_spotting"]
 
 
 @evaluate.command("heart_rate")
@@ -79,3 +79,42 @@ def evaluate_spotting(
     metrics = write_spotting_evaluation(result, out)
     typer.echo(spotting_table(result))
     typer.echo(f"{metrics}")
+
+
+@evaluate.command("fused")
+def evaluate_fused(
+    recipe: DataSetOrRecipe,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder for the results")] = Path("out/evaluate"),
+    against: Annotated[
+        Path | None, typer.Option(help="predictions.csv of another run, to compare with")
+    ] = None,
+    allow_custom: AllowCustom = False,
+) -> None:
+    """Test a trained, fused model on a data set: scores, trust, side doors, missing modalities.
+
+    RECIPE is a data set's name (affectfuse evaluate fused stress_predict checkpoint=FILE), or a
+    recipe that begins with `extends: evaluate_fused`.
+
+    Overrides: checkpoint=FILE says which model; dataset.root=DIR where the data set is;
+    without=[NAME] tests it without a modality that the data set lacks; label_map={word: class}
+    which of its words stands for which class.
+
+    Subjects who took part in the model's training are left out. Writes predictions.csv, scores.csv,
+    differences.csv, metrics.json and evaluation.html, as crossval does.
+    """
+    from affectfuse.progress import StepProgress
+    from affectfuse.reports.evaluations.fused_checkpoint import (
+        checkpoint_evaluation_table,
+        write_checkpoint_evaluation,
+    )
+    from affectfuse.reports.writing import check_writable
+    from affectfuse.training.checkpoint_evaluation import evaluate_checkpoint, fused_recipe
+
+    with custom(allow_custom), StepProgress() as progress:
+        node = fused_recipe(recipe, overrides or ())
+        check_writable(out)
+        result = evaluate_checkpoint(node, against, progress.step)
+    report = write_checkpoint_evaluation(result, out)
+    typer.echo(checkpoint_evaluation_table(result))
+    typer.echo(f"{report}")

@@ -178,11 +178,13 @@ def _notes(predictions: FusedPredictions) -> list[str]:
             f"{matched} of {len(predictions)} samples have every modality; modalities are compared "
             "on those alone"
         )
-    if len(predictions.chosen) < 3:
+    if len(predictions.chosen) == 1:
+        notes.append("one seed: how far models of another would differ is not known")
+    elif len(predictions.chosen) < 3:
         notes.append("fewer than three seeds: their spread is not known")
     if (predictions.chosen < 0).any():
         notes.append(
-            "no best single modality: what some folds held out inside training does not tell which "
+            "no best single modality: what was held out inside training does not always tell which "
             "one it is"
         )
     every = 2 ** len(predictions.modalities) - 2

@@ -97,8 +97,8 @@ def _read(path: Path) -> list[dict[str, str]]:
             raise ValueError("it lacks rows, or columns of a fused run")
     except (OSError, ValueError, csv.Error) as error:
         raise DatasetError(
-            f"{path} is no predictions.csv of a fused 'affectfuse crossval' ({error}): check the "
-            "path."
+            f"{path} is no predictions.csv of a fused 'affectfuse crossval' or 'evaluate' "
+            f"({error}): check the path."
         ) from None
     return rows
 

@@ -26,11 +26,11 @@ def evaluation_recipe(default: str, name: str, overrides: Sequence[str] = ()) ->
     Raises:
         ConfigError: for an unknown name or key.
     """
-    recipes = {path.stem for path in configs_dir().glob("*.yaml")}
-    if name in recipes or name.endswith((".yaml", ".yml")):
-        recipe = load_recipe(name, overrides)
-    elif name in (sets := names("dataset")):
+    recipes, sets = {path.stem for path in configs_dir().glob("*.yaml")}, names("dataset")
+    if name in sets:  # before the recipe of that name, which trains on it
         recipe = load_recipe(default, [f"dataset={name}", *overrides])
+    elif name in recipes or name.endswith((".yaml", ".yml")):
+        recipe = load_recipe(name, overrides)
     else:
         advice = did_you_mean(name, [default, *sets])
         raise ConfigError(f"unknown recipe or data set '{name}'. {advice}")

@@ -22,30 +22,36 @@ __all__ = ["pooled_predictions", "said_over_subsets"]
 
 def said_over_subsets(
     model: FusionModel,
-    outputs: Outputs,
+    learnt: Sequence[Target],
     calibration: Calibration,
     best_single: str,
     names: Sequence[str],
     table: SampleTable,
+    targets: Sequence[Target] | None = None,
 ) -> Extracted:
     """Return what a model says of the rows of a table, with everything and with less shown to it.
 
     Args:
         model: the fused model.
-        outputs: what it predicts.
+        learnt: all that it predicts.
         calibration: its own.
         best_single: the modality that was best by itself inside training; '' if none was chosen.
         names: of the modalities that are shown, sorted; the model's others stay hidden.
         table: the rows.
+        targets: those of `learnt` that are asked for, the main target first; None: all.
 
     Returns:
         (row, ...) by name: 'probabilities', 'estimate.NAME', 'subset.NAME', 'set.TARGET',
         'half_width.SCALE', 'chosen'; see `affectfuse.evaluation.fused.FusedPredictions`.
     """
 
+    outputs, asked = Outputs(learnt), Outputs(targets or learnt)
+    columns = np.concatenate([np.arange(len(outputs))[outputs.of(t)] for t in asked.targets])
+
     def shown(modalities: Sequence[str]) -> dict[str, Array]:
         present = {n: there & (n in modalities) for n, there in table.present.items()}
-        return estimates(predict(model, table, present), outputs, model, calibration)
+        found = estimates(predict(model, table, present), outputs, model, calibration)
+        return {name: values[:, columns] for name, values in found.items()}
 
     everything = shown(names)
     found = {name: everything[name] for name in (FUSED, *names)}
@@ -58,9 +64,9 @@ def said_over_subsets(
     }
     for part in subsets(names)[:-1]:  # all of them together is the fused estimate
         said[f"subset.{subset_name(part)}"] = shown(part)[FUSED]
-    for target in outputs.targets:
+    for target in asked.targets:
         if target.kind == "classes" and target.name in calibration.thresholds:
-            values = found[FUSED][:, outputs.of(target)]
+            values = found[FUSED][:, asked.of(target)]
             inside = prediction_set(values, calibration.thresholds[target.name])
             said[f"set.{target.name}"] = inside
         elif target.kind == "scales":

@@ -50,6 +50,7 @@ class Prepared:
         configs: of the modalities, by name.
         recognisers: trained so far, by modality.
         coded: the data set they learnt from.
+        coached: its subjects that they learnt from.
         left_out: its clips that no class was named for, by coded word.
     """
 
@@ -64,6 +65,7 @@ class Prepared:
     collector: SampleCollector
     recognisers: dict[str, TrainedRecogniser] = field(default_factory=dict)
     coded: Dataset | None = None
+    coached: tuple[str, ...] = ()
     left_out: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -117,6 +119,7 @@ class Prepared:
                 f"the recogniser of '{next(iter(learning))}' would learn from subjects that are "
                 "tested on: name another data set for it, recogniser_dataset=NAME."
             )
+        self.coached = tuple(subjects)
         words = recipe.recogniser_label_map
         for name, modality in learning.items():
             assert modality.recogniser_target is not None
@@ -125,7 +128,7 @@ class Prepared:
             clips = self.collector.clips(self.coded.items(), name, labels)
             self.left_out |= {f"'{word}'": n for word, n in sorted(labels.left_out.items())}
             self.recognisers[name] = train_recogniser(
-                modality, clips, tuple(subjects), self.coaching, recipe.seed, progress
+                modality, clips, self.coached, self.coaching, recipe.seed, progress
             )
 
     def samples(self) -> SampleTable:

@@ -179,6 +179,7 @@ def _checkpoint(prepared: Prepared, fitted: Fitted) -> Checkpoint:
                 name: {
                     "dataset": coded.name,
                     "provenance": coded.provenance,
+                    "subjects": list(prepared.coached),
                     "clips": list(plan.modalities[name].clip_steps()),
                     **trained.metrics,
                 }

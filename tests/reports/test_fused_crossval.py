@@ -233,7 +233,7 @@ def test_where_no_best_single_modality_was_chosen_none_is_shown(tmp_path: Path) 
     found = replace(found, chosen=np.full_like(found.chosen, -1))
     page = write_fused_crossval(run(found), tmp_path).read_text("utf-8")
     assert "Best single" not in page
-    assert "no best single modality: what some folds held out" in page
+    assert "no best single modality: what was held out inside training" in page
     assert "fused minus pulse" in fused_crossval_table(run(found))
 
 

@@ -1,7 +1,8 @@
-"""The page of a cross-validation of fused models."""
+"""The page of an evaluation of fused models, of a cross-validation or of one trained model."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,37 +13,50 @@ from affectfuse.evaluation.fused import BEST_SINGLE, FUSED
 from affectfuse.evaluation.fused_evaluation import MIDDLE, TargetEvaluation
 from affectfuse.evaluation.fused_scores import ALL, MATCHED, FusedDifference
 from affectfuse.reports.evaluations.evaluation_page import synthetic_warning
+from affectfuse.reports.evaluations.fused_tables import METRIC_TITLES, FusedRun
 from affectfuse.reports.html import render_page
 from affectfuse.reports.strict_json import strict_json
-from affectfuse.training.fused_crossval import FusedCrossValidation
 
-__all__ = ["METRIC_TITLES", "render_fused_crossval"]
+__all__ = ["FusedPage", "render_fused"]
 
-METRIC_TITLES = {
-    "auroc": "AUROC",
-    "uar": "UAR",
-    "uf1": "UF1",
-    "accuracy": "Accuracy",
-    "ece": "ECE",
-    "brier": "Brier score",
-    "ccc": "CCC",
-    "pearson_r": "Pearson r",
-    "mae": "MAE",
-}
 _LOWER_IS_BETTER = ("ece", "brier", "mae")
 _FOLDED = {"versions", "configuration"}
 _CHANCE = {"auroc": 0.5, "ccc": 0.0}
 
 
-def render_fused_crossval(result: FusedCrossValidation) -> str:
+@dataclass(frozen=True, slots=True)
+class FusedPage:
+    """What a page says of the run that its figures are of.
+
+    Attributes:
+        title: of the document.
+        kicker: the line above the name of the data set.
+        about: facts below it.
+        of_what: whose figures these are: "Of ..., with intervals over subjects".
+        by_seed: whether each seed's value is shown beside.
+        summary: name of the JSON file beside the page.
+        banner: title and sentence that must be read first, if any.
+    """
+
+    title: str
+    kicker: str
+    about: tuple[str, ...]
+    of_what: str
+    by_seed: bool
+    summary: str
+    banner: tuple[str, str] | None = None
+
+
+def render_fused(result: FusedRun, page: FusedPage) -> str:
     """Return the page as HTML: one file that loads nothing from anywhere."""
     provenance = dict(result.provenance)
     people = len(np.unique(result.predictions.subjects))
     return render_page(
-        "fused_crossval.html.j2",
-        ["fused_crossval.js"],
+        "fused.html.j2",
+        ["fused.js"],
         {"targets": [figures(found) for found in result.evaluation.targets]},
         result=result,
+        page=page,
         people=people,
         warning=synthetic_warning(result),
         titles=METRIC_TITLES,

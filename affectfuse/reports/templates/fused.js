@@ -1,4 +1,4 @@
-/* The plots of a cross-validation of fused models, drawn with Plotly from #page-data. */
+/* The plots of an evaluation of fused models, drawn with Plotly from #page-data. */
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("page-data").textContent);
