@@ -99,10 +99,11 @@ class FusionModel(nn.Module):
     def fit_standardisation(
         self, samples: Mapping[str, Tensor], present: Mapping[str, Tensor]
     ) -> None:
-        """Take means and scales from the training samples that are present."""
-        for name, standardise in self.standardise.items():
+        """Take means and scales from the present training samples of the modalities there."""
+        for name, found in samples.items():
+            standardise = self.standardise[name]
             assert isinstance(standardise, Standardise)
-            standardise.fit(samples[name][present[name]])
+            standardise.fit(found[present[name]])
 
     def forward(
         self,
@@ -122,10 +123,11 @@ class FusionModel(nn.Module):
     def embed(
         self, samples: Mapping[str, Tensor], present: Mapping[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Return the embeddings, by modality (batch, embedding_dim)."""
+        """Return the embeddings of the modalities in `samples`, (batch, embedding_dim) each."""
         return {
             name: encoder(self.standardise[name](samples[name], present[name]))
             for name, encoder in self.encoders.items()
+            if name in samples
         }
 
     def fuse(

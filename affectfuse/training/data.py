@@ -125,18 +125,20 @@ class SampleData(lightning.LightningDataModule):
     def embed(self, model: FusionModel) -> None:
         """Put the embeddings of all samples, by the model's encoders as they are, in their place.
 
-        Batches then hold 'embeddings', by modality (batch, embedding_dim), and no 'samples'.
+        Those that the table has are taken as they are. Batches then hold 'embeddings', by modality
+        (batch, embedding_dim), and no 'samples'.
         """
-        for rows in self._rows.values():
-            samples = rows.pop("samples")
-            count = len(next(iter(samples.values())))
+        for side, rows in self._rows.items():
+            samples, known = rows.pop("samples"), self.sides[side].embeddings
+            rows["embeddings"] = {name: torch.from_numpy(found) for name, found in known.items()}
+            count = len(self.sides[side])
             parts = []
             with torch.no_grad():
                 for start in range(0, max(count, 1), _EMBEDDED_AT_ONCE):
                     part = slice(start, start + _EMBEDDED_AT_ONCE)
                     present = {name: here[part] for name, here in rows["present"].items()}
                     parts.append(model.embed({n: s[part] for n, s in samples.items()}, present))
-            rows["embeddings"] = {n: torch.cat([part[n] for part in parts]) for n in samples}
+            rows["embeddings"] |= {n: torch.cat([part[n] for part in parts]) for n in samples}
 
     def train_dataloader(self) -> Batches:
         rows = self._near(self._rows["train"])

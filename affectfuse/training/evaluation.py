@@ -35,8 +35,9 @@ def predict(
     batch = as_batch(table)
     if present is not None:
         batch["present"] = {name: torch.from_numpy(found) for name, found in present.items()}
-    output: FusionOutput = model.eval()(batch["samples"], batch["present"], batch["quality"])
-    return output
+    known = {name: torch.from_numpy(found) for name, found in table.embeddings.items()}
+    embeddings = known | model.eval().embed(batch["samples"], batch["present"])
+    return model.fuse(embeddings, batch["present"], batch["quality"])
 
 
 def estimates(

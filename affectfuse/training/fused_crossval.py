@@ -92,7 +92,7 @@ def cross_validate_fused(
         )
     with deterministic(recipe.seed), torch_threads(1):
         prepared.train_recognisers(None, progress)
-        table = prepared.samples()
+        table = prepared.embedded(prepared.samples(), progress)
     if recipe.permuted:
         table = permute_segments(table, seeds)
     learner = FusionLearner(table, prepared.plan, prepared.configs)

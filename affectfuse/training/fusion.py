@@ -20,6 +20,7 @@ from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.calibration import fit_calibration
+from affectfuse.training.embeddings import embed_frozen
 from affectfuse.training.evaluation import metrics_table, predict
 from affectfuse.training.fitting import EpochLog
 from affectfuse.training.fused_training import FusedTraining, FusionPlan
@@ -93,6 +94,9 @@ def fit_fusion(
         ConfigError: when pretrained encoders do not fit, or have seen held-out subjects.
     """
     outputs, settings = Outputs(plan.targets), plan.settings
+    if plan.encoders:
+        plan.encoders.check_unseen(split)
+        table = embed_frozen(table, plan)
     sides = {side: table.of_subjects(who) for side, who in split.as_dict().items()}
     for side, subjects in split.as_dict().items():
         if subjects and not len(sides[side]):
@@ -100,8 +104,6 @@ def fit_fusion(
                 f"the {side} subjects ({', '.join(subjects)}) have no labelled sample: choose "
                 "others, or look at which recordings were skipped."
             )
-    if plan.encoders:
-        plan.encoders.check_unseen(split)
     training = FusedTraining(table, plan, seed, progress, state, logs)
     held_out, inner, max_epochs = sides["validation"], None, settings.max_epochs
     if settings.inner_folds:

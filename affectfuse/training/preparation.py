@@ -19,6 +19,7 @@ from affectfuse.fusion.outputs import Outputs
 from affectfuse.modalities.base import Modality, check_modality
 from affectfuse.modalities.features import Features
 from affectfuse.training.clips import LabelMap
+from affectfuse.training.embeddings import EmbeddingCache, embed_frozen
 from affectfuse.training.folds import FoldPlan
 from affectfuse.training.fused_training import FusionPlan
 from affectfuse.training.module import TrainingSettings
@@ -142,6 +143,11 @@ class Prepared:
             recogniser_digest=digest({name: found.digest() for name, found in recognise.items()}),
         )
 
+    def embedded(self, table: SampleTable, progress: Progress | None) -> SampleTable:
+        """Return a table of samples with the embeddings of frozen encoders, if there are any."""
+        cache = EmbeddingCache(_cache(self.recipe), self.configs, workers_of(self.recipe), progress)
+        return embed_frozen(table, self.plan, cache)
+
 
 def prepare(recipe: DictConfig, progress: Progress | None = None) -> Prepared:
     """Read a fused recipe and make sure that its data set is there.
@@ -163,7 +169,6 @@ def prepare(recipe: DictConfig, progress: Progress | None = None) -> Prepared:
     modalities, configs = _modalities(recipe, items)
     source = settings.encoders_from
     encoders = pretrained_encoders(source, modalities, dataset.name) if source else None
-    folder = Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples"
     return Prepared(
         recipe,
         dataset,
@@ -173,8 +178,12 @@ def prepare(recipe: DictConfig, progress: Progress | None = None) -> Prepared:
         configs,
         sampling,
         coaching,
-        SampleCollector(modalities, configs, folder, workers_of(recipe), progress),
+        SampleCollector(modalities, configs, _cache(recipe), workers_of(recipe), progress),
     )
+
+
+def _cache(recipe: DictConfig) -> Path:
+    return Path(recipe.cache).expanduser() if recipe.cache else cache_dir() / "samples"
 
 
 def _targets(dataset: Dataset, wanted: Any) -> tuple[Target, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ class SampleTable:
         times_s: (row,) time of the tick, the end of its window.
         segments: (row,) how manieth labelled interval of its recording, from 0.
         durations_s: (row,) how long that interval lasts.
+        embeddings: by modality (row, embedding_dim) float32, in place of samples, where a frozen
+            encoder has embedded them; see `affectfuse.training.embeddings`.
     """
 
     samples: Mapping[str, Array]
@@ -51,6 +53,7 @@ class SampleTable:
     times_s: Array
     segments: Array
     durations_s: Array
+    embeddings: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.subjects)

@@ -102,6 +102,7 @@ def train(recipe: DictConfig, out: Path, progress: Progress | None = None) -> Tr
         prepared.train_recognisers(split.train, progress)
         samples = prepared.samples()
         _check_sides(samples, split, prepared.skipped | prepared.notes)
+        samples = prepared.embedded(samples, progress)
         state = out / "training_state"
         fitted = fit_fusion(
             samples,

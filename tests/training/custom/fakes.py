@@ -80,6 +80,15 @@ class Level(Modality):
         return nn.Sequential(nn.Linear(2, self.embedding_dim), nn.Tanh())
 
 
+class Plain(Level):
+    """The same, taken as it is: there is nothing to learn in its encoder."""
+
+    embedding_dim = 2
+
+    def encoder(self) -> nn.Module:
+        return nn.Identity()
+
+
 class _LevelExtractor(Extractor):
     def __init__(self, name: str) -> None:
         self._name = name
