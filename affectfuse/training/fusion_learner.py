@@ -19,6 +19,7 @@ from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.calibration import fit_calibration
 from affectfuse.training.callbacks import EpochLog
 from affectfuse.training.data import SampleData
+from affectfuse.training.embeddings import embed_frozen
 from affectfuse.training.fitting import deterministic, fit
 from affectfuse.training.folds import Examples, Learner
 from affectfuse.training.fused_predictions import said_over_subsets
@@ -115,7 +116,7 @@ def _code(plan: FusionPlan) -> str:
     code: list[Any] = [
         FusionLearner, AffectModule, SampleData, EpochLog, find_learning_rate, fit, fit_fusion,
         fit_calibration, fit_pool_weights, learn_inner_folds, loss, FusedTraining,
-        PretrainedEncoders, said_over_subsets,
+        PretrainedEncoders, said_over_subsets, embed_frozen,
     ]  # fmt: skip
     files = {inspect.getfile(part) for part in [*code, *map(type, model.modules())]}
     own = {name for name in files if "torch/nn" not in name.replace("\\", "/")}

@@ -22,7 +22,6 @@ from affectfuse.training.preparation import prepare
 from affectfuse.training.samples import SampleTable
 from affectfuse.training.train import train
 
-
 PROBED = 2
 """`check_modality` looks at what an encoder makes of so many rows, in every run."""
 
