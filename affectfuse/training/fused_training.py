@@ -70,7 +70,7 @@ class FusedTraining:
         """
         plan, settings, folder = self.plan, self.plan.settings, name.replace(" ", "_")
         data = SampleData(self.table, split, settings.batch_size, self.seed)
-        model = _untrained(data.sides["train"], plan)
+        model = _untrained(data.sides["train"], plan, name)
         if settings.freeze_encoders:
             _freeze(model, plan)
             data.embed(model)
@@ -102,14 +102,15 @@ class FusedTraining:
         return model, log, settings.learning_rate
 
 
-def _untrained(train: SampleTable, plan: FusionPlan) -> FusionModel:
+def _untrained(train: SampleTable, plan: FusionPlan, name: str) -> FusionModel:
     """Return a model that knows the samples' scale and the prior, and trained encoders if any."""
     for target in plan.targets:
         if target.kind == "classes":
             found = train.labels[target.name]
             counts = np.bincount(found[found >= 0], minlength=len(target.classes)).tolist()
             check_classes(
-                dict(zip(target.classes, counts, strict=True)), f"samples of '{target.name}'"
+                dict(zip(target.classes, counts, strict=True)),
+                f"samples of '{target.name}', {name}",
             )
     prior_logits, mean, scale = output_statistics(train.labels, Outputs(plan.targets))
     model = build_model(plan.modalities, plan.fusion, prior_logits.tolist())

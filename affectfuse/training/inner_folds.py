@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,16 +10,18 @@ import torch
 from torch import Tensor
 
 from affectfuse.datasets.splits import Split, grouped_k_fold
+from affectfuse.errors import ConfigError
 from affectfuse.fusion.base import FusionOutput
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.training.evaluation import predict
+from affectfuse.training.fitting import EpochLog
 from affectfuse.training.fused_training import FusedTraining
 from affectfuse.training.pooling import fit_pool_weights
 from affectfuse.training.samples import SampleTable
 
-__all__ = ["HeldOut", "learn_inner_folds", "pool_held_out"]
+__all__ = ["HeldOut", "ask_folds", "learn_inner_folds", "pool_held_out"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,23 +52,46 @@ def learn_inner_folds(training: FusedTraining, split: Split) -> tuple[HeldOut, i
     median over the folds is how long to train. The second time every fold is trained for just so
     long, and only what it then says counts: an epoch that held-out subjects chose fits them better
     than new people, and what is calibrated on them would be too sure of itself.
+
+    Raises:
+        ConfigError: when there are fewer subjects than folds.
     """
-    table, settings = training.table, training.plan.settings
+    settings = training.plan.settings
     subjects = (*split.train, *split.validation)
+    if len(subjects) < settings.inner_folds:
+        raise ConfigError(
+            f"training.inner_folds is {settings.inner_folds} and the training subjects are "
+            f"{len(subjects)}: set it to as many at most, or to 0."
+        )
     folds = list(grouped_k_fold(subjects, settings.inner_folds, 0.0, training.seed))
-    best = []
-    for number, fold in enumerate(folds, start=1):
-        chosen = Split(fold.train, fold.test, ())
-        _, log, _ = training.train(chosen, settings.max_epochs, f"inner fold {number}")
-        best.append(1 + int(np.argmin([row["val_loss"] for row in log.rows])))
+    _, logs = ask_folds(training, folds, settings.max_epochs, stop_early=True)
+    best = [1 + int(np.argmin([row["val_loss"] for row in log.rows])) for log in logs]
     epochs = max(1, round(float(np.median(best))))
-    rows, parts, priors = [], [], []
+    held_out, _ = ask_folds(training, folds, epochs, stop_early=False)
+    return held_out, epochs
+
+
+def ask_folds(
+    training: FusedTraining, folds: Sequence[Split], max_epochs: int, *, stop_early: bool
+) -> tuple[HeldOut, list[EpochLog]]:
+    """Train a model on each fold; return what they say of those held out, and their logs.
+
+    Args:
+        training: trains them.
+        folds: those of side `test` are held out.
+        max_epochs: at most so many.
+        stop_early: by the subjects that are held out, whose best epoch is taken.
+    """
+    table = training.table
+    rows, parts, priors, logs = [], [], [], []
     for number, fold in enumerate(folds, start=1):
-        name = f"inner fold {number} again"
-        model, _, _ = training.train(Split(fold.train, (), ()), epochs, name)
+        chosen = Split(fold.train, fold.test if stop_early else (), ())
+        name = f"inner fold {number}" + ("" if stop_early else " again")
+        model, log, _ = training.train(chosen, max_epochs, name)
         rows.append(np.flatnonzero(np.isin(table.subjects, fold.test)))
         parts.append(predict(model, table.take(rows[-1])))
         priors.append(model.prior_logits.expand_as(parts[-1].logits))
+        logs.append(log)
     joined = FusionOutput(
         torch.cat([part.logits for part in parts]),
         {
@@ -74,7 +100,7 @@ def learn_inner_folds(training: FusedTraining, split: Split) -> tuple[HeldOut, i
         },
         {name: torch.cat([part.weights[name] for part in parts]) for name in parts[0].weights},
     )
-    return HeldOut(table.take(np.concatenate(rows)), joined, torch.cat(priors)), epochs
+    return HeldOut(table.take(np.concatenate(rows)), joined, torch.cat(priors)), logs
 
 
 def pool_held_out(
@@ -97,7 +123,9 @@ def pool_held_out(
         for name, here in present.items()
     }
     evidence = {name: trust[name].unsqueeze(-1) * logits for name, logits in own.items()}
-    head.set_weights(fit_pool_weights(evidence, rows.labels, outputs, prior, model.output_scale))
+    head.set_weights(
+        fit_pool_weights(evidence, rows.labels, rows.subjects, outputs, prior, model.output_scale)
+    )
     with torch.no_grad():
         weights = head.weigh(present, trust)
     pooled = prior + sum(weights[name].unsqueeze(-1) * logits for name, logits in own.items())

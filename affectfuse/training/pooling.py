@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
 import torch
 from scipy.optimize import minimize
 from torch import Tensor
+from torch.autograd.functional import hessian
 from torch.nn import functional
 
 from affectfuse.containers import Array
@@ -34,6 +35,7 @@ def subsets(names: Sequence[str]) -> list[tuple[str, ...]]:
 def fit_pool_weights(
     evidence: Mapping[str, Tensor],
     labels: Labels,
+    subjects: Array,
     outputs: Outputs,
     prior_logits: Tensor,
     output_scale: Tensor,
@@ -43,16 +45,18 @@ def fit_pool_weights(
     Stacked generalisation (Wolpert 1992, doi:10.1016/S0893-6080(05)80023-1) with weights that are
     not negative (Breiman 1996, doi:10.1007/BF00117832): those under which the held-out labels are
     most likely, on the mean over all subsets of the modalities, so that what is left when some are
-    missing stays calibrated. The problem is convex, and deterministic. A modality whose evidence
-    says nothing of people whom its model has not seen gets no weight, or little; so does one that
-    repeats what others say. Deviations: the likelihood in place of squared errors; the weights have
-    a normal prior about 0 of standard deviation 1, as much as one row says, by which one that is
+    missing stays calibrated. The problem is convex, and deterministic. A modality whose weight is
+    less than its standard error over subjects gets none, and the others are fitted again: it says
+    nothing, as far as these subjects show, of people whom its model has not seen, or it repeats
+    what others say. Deviations: the likelihood in place of squared errors; the weights have a
+    normal prior about 0 of standard deviation 1, as much as one row says, by which one that is
     never present gets 0.
 
     Args:
         evidence: by modality (row, output), what it adds to the prior, times its quality, in the
             targets' own units; 0 where it is absent. Of rows that its model has not learnt from.
         labels: of those rows.
+        subjects: (row,) who.
         outputs: what is predicted.
         prior_logits: (output,) in the targets' own units.
         output_scale: (output,), standard deviation in training of a scale.
@@ -60,29 +64,58 @@ def fit_pool_weights(
     names = sorted(evidence)
     parts = torch.stack([evidence[name] for name in names], -1).double()
     prior, scale = prior_logits.double(), output_scale.double()
-
-    def losses(weights: Tensor) -> Tensor:
-        return _losses(prior + (parts * weights).sum(-1), labels, outputs, scale)
-
     shown = torch.tensor([[name in subset for name in names] for subset in subsets(names)])
+
+    def by_row(weights: Tensor) -> Tensor:
+        total = (weights.square().sum() / (2 * len(parts)) / len(parts)).expand(len(parts))
+        for subset in shown:
+            said = prior + (parts * (weights * subset)).sum(-1)
+            total = total + _losses(said, labels, outputs, scale) / len(shown)
+        return total
+
+    weights = _least(by_row, np.full(len(names), _HIGHEST))
+    known = weights > _standard_errors(by_row, weights, subjects)
+    weights = _least(by_row, np.where(known, _HIGHEST, 0.0))
+    return dict(zip(names, weights.tolist(), strict=True))
+
+
+def _least(by_row: Callable[[Tensor], Tensor], highest: Array) -> Array:
+    """Return the weights, from 0 to `highest`, under which the rows lose least."""
 
     def objective(values: Array) -> tuple[float, Array]:
         weights = torch.tensor(values, requires_grad=True)
-        total = weights.square().sum() / (2 * len(parts))
-        for subset in shown:
-            total = total + losses(weights * subset).sum() / len(shown)
+        total = by_row(weights).sum()
         total.backward()  # type: ignore[no-untyped-call]
         assert weights.grad is not None
         return total.item(), weights.grad.numpy()
 
-    best = minimize(
-        objective,
-        np.ones(len(names)),
-        jac=True,
-        bounds=[(0.0, _HIGHEST)] * len(names),
-        method="L-BFGS-B",
-    )
-    return dict(zip(names, best.x.tolist(), strict=True))
+    start = np.minimum(highest, 1.0)
+    bounds = [(0.0, high) for high in highest]
+    found = minimize(objective, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    return np.asarray(found.x)
+
+
+def _standard_errors(by_row: Callable[[Tensor], Tensor], weights: Array, subjects: Array) -> Array:
+    """Return each weight's standard error: rows of one subject go together.
+
+    The sandwich estimator (Liang and Zeger 1986, doi:10.1093/biomet/73.1.13).
+    """
+    at = torch.tensor(weights)
+    curvature = hessian(lambda w: by_row(w).sum(), at)  # type: ignore[no-untyped-call]
+    bread = np.linalg.inv(curvature.numpy())
+    who = np.unique(subjects, return_inverse=True)[1]
+    each = np.stack([np.bincount(who, _slope(by_row, at, step)) for step in _steps(at)], -1)
+    spread = each.T @ each * len(each) / max(len(each) - 1, 1)
+    return np.asarray(np.sqrt(np.diag(bread @ spread @ bread)))
+
+
+def _steps(at: Tensor) -> Tensor:
+    return 1e-5 * torch.eye(len(at), dtype=at.dtype)
+
+
+def _slope(by_row: Callable[[Tensor], Tensor], at: Tensor, step: Tensor) -> Array:
+    """Return the derivative of each row's loss along a small step, by central differences."""
+    return np.asarray((by_row(at + step) - by_row(at - step)) / (2 * step.sum()))
 
 
 def _losses(logits: Tensor, labels: Labels, outputs: Outputs, scale: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from training.test_module import settings
 from training.test_pooling import STATE, WIDTHS, simulated
 
 from affectfuse.datasets.splits import Split
+from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.modalities.features import Features
 from affectfuse.training.evaluation import predict
 from affectfuse.training.fitting import deterministic
@@ -65,6 +67,17 @@ def test_each_fold_is_trained_again_for_the_median_epochs_and_only_then_asked(
     assert sorted(zip(held_out.rows.subjects, held_out.rows.times_s, strict=True)) == sorted(
         zip(table.subjects, table.times_s, strict=True)
     )
+
+
+def test_fewer_subjects_than_folds_and_a_class_that_a_fold_lacks_are_said() -> None:
+    table = simulated(2, 0)
+    with pytest.raises(ConfigError, match=r"inner_folds is 3 and the training subjects are 2: set"):
+        learn_inner_folds(training(table, inner_folds=3, max_epochs=1), everyone(table))
+    calm = table.subjects == table.subjects[0]
+    labels = {"state": np.where(calm, 0, table.labels["state"])}
+    only = training(replace(table, labels=labels), inner_folds=2, max_epochs=1)
+    with pytest.raises(DatasetError, match=r"'tense' among the samples of 'state', inner fold \d"):
+        learn_inner_folds(only, everyone(table))
 
 
 def test_what_is_said_is_of_the_model_that_has_not_seen_the_subject() -> None:

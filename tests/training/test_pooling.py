@@ -47,7 +47,9 @@ def classes(
 
 
 def weights_of(evidence: dict[str, Tensor], labels: dict[str, Array]) -> dict[str, float]:
-    return fit_pool_weights(evidence, labels, Outputs([STATE]), PRIOR, torch.ones(2))
+    rows = len(labels["state"])
+    who = np.arange(rows) * PEOPLE // rows
+    return fit_pool_weights(evidence, labels, who, Outputs([STATE]), PRIOR, torch.ones(2))
 
 
 def test_evidence_that_says_half_or_double_gets_the_weight_that_makes_it_right() -> None:
@@ -62,9 +64,42 @@ def test_noise_gets_hardly_any_weight() -> None:
     found = [
         weights_of(*classes({"good": 1.0, "noise": 0.0}, seed=seed))["noise"] for seed in range(20)
     ]
-    assert np.mean(np.array(found) == 0.0) >= 0.3
+    assert np.mean(np.array(found) == 0.0) >= 0.7
     assert np.mean(found) < 0.05
     assert max(found) < 0.25
+
+
+def test_a_weight_that_is_kept_is_beyond_what_people_drawn_anew_would_give() -> None:
+    """The standard error over subjects, by drawing them instead of by a formula."""
+    rng = np.random.default_rng(0)
+    kept = []
+    for seed in range(12):
+        evidence, labels = classes({"good": 1.0, "faint": 0.0}, rows=20, seed=seed)
+        evidence["faint"] = evidence["faint"] + 0.15 * evidence["good"]
+        weight = weights_of(evidence, labels)["faint"]
+        drawn = []
+        for _ in range(40):
+            people = rng.integers(PEOPLE, size=PEOPLE)
+            rows = (people[:, None] * 20 + np.arange(20)).ravel()
+            part = {name: values[rows] for name, values in evidence.items()}
+            truth, one = {"state": labels["state"][rows]}, np.zeros(len(rows))
+            free = fit_pool_weights(part, truth, one, Outputs([STATE]), PRIOR, torch.ones(2))
+            drawn.append(free["faint"])
+        kept.append((weight, float(np.std(drawn))))
+    assert {weight > 0.0 for weight, _ in kept} == {True, False}
+    assert all(weight == 0.0 or weight > 0.6 * spread for weight, spread in kept)
+
+
+def test_what_is_dropped_leaves_the_others_as_if_it_had_never_been() -> None:
+    dropped = 0
+    for seed in range(8):
+        evidence, labels = classes({"good": 1.0, "noise": 0.0}, rows=100, seed=seed)
+        found = weights_of(evidence, labels)
+        if found["noise"] == 0.0:
+            dropped += 1
+            alone = weights_of({"good": evidence["good"]}, labels)
+            assert found["good"] == pytest.approx(alone["good"], rel=0.01)
+    assert dropped >= 4
 
 
 def test_evidence_against_the_truth_gets_none_and_so_does_what_never_speaks() -> None:
@@ -121,6 +156,7 @@ def test_labels_and_scales_some_of_them_missing(target: Target) -> None:
     found = fit_pool_weights(
         evidence,
         {target.name: truth.astype(np.float32)},
+        np.arange(rows) // 60,
         Outputs([target]),
         torch.zeros(width),
         scale,
