@@ -40,6 +40,7 @@ class CheckpointEvaluation:
     Attributes:
         dataset: name of the data set it was held against.
         checkpoint: the model's file, or name.
+        trained_on: name of the data set that the model learnt from.
         predictions: of samples of people it has not learnt from.
         evaluation: what was measured on them.
         seed: that the model was trained with.
@@ -53,6 +54,7 @@ class CheckpointEvaluation:
 
     dataset: str
     checkpoint: str
+    trained_on: str
     predictions: FusedPredictions
     evaluation: FusedEvaluation
     seed: int
@@ -121,10 +123,11 @@ def evaluate_checkpoint(
     )
     evaluation = evaluate_fused(predictions, draws, recipe.seed, against)
     say("measuring what it says", 1, 1)
-    notes = (*unseen_notes(checkpoint, dataset, left_out), *evaluation.notes)
+    notes = (*unseen_notes(checkpoint, dataset, targets, left_out), *evaluation.notes)
     return CheckpointEvaluation(
         dataset.name,
         checkpoint.source,
+        str(checkpoint.trained_on.get("dataset")),
         predictions,
         replace(evaluation, notes=notes),
         int(_trained(checkpoint).get("seed", 0)),

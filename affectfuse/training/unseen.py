@@ -22,8 +22,8 @@ def targets_of(
 ) -> tuple[Target, ...]:
     """Return those of a checkpoint's targets that a data set labels.
 
-    Targets go by what their labels say, not by their names: classes must be the checkpoint's, of
-    labels and scales at least one.
+    Targets go by what their labels say, not by their names: of labels and scales one
+    must be the checkpoint's, of classes all, or none where it labels another target.
 
     Args:
         checkpoint: the trained model.
@@ -33,7 +33,6 @@ def targets_of(
     Raises:
         DatasetError: when it labels none of them, or has classes that the model does not know.
     """
-    known = [c for t in checkpoint.targets if t.kind == "classes" for c in t.classes]
     offered = {kind: _outputs(dataset.targets, kind) for kind in ("classes", "labels", "scales")}
     if words is not None:
         offered["classes"] = set(words.values())
@@ -44,11 +43,12 @@ def targets_of(
             f"{_listed(checkpoint.targets)}: name a data set that labels one of these, or say "
             "which word stands for which class, label_map={word: class}."
         )
-    strange = sorted(offered["classes"].difference(known))
+    known = _outputs(found, "classes")
+    strange = sorted(offered["classes"] - known)
     if known and strange and words is None:
         raise DatasetError(
             f"'{dataset.name}' has the class '{strange[0]}', which {checkpoint.source} does not "
-            f"know; it knows {', '.join(known)}: say which word stands for which class, "
+            f"know; it knows {', '.join(sorted(known))}: say which word stands for which class, "
             "label_map={word: class}; other words are left out."
         )
     return found
@@ -118,10 +118,16 @@ def take_unseen(
 
 
 def unseen_notes(
-    checkpoint: Checkpoint, dataset: Dataset, left_out: Mapping[str, str]
+    checkpoint: Checkpoint,
+    dataset: Dataset,
+    targets: Sequence[Target],
+    left_out: Mapping[str, str],
 ) -> list[str]:
-    """Return what a reader must know of who was tested."""
+    """Return what a reader must know of who was tested, and at what."""
     notes, trained = [], checkpoint.trained_on
+    missing = [target.name for target in checkpoint.targets if target not in targets]
+    if missing:
+        notes.append(f"the data set does not label what the model also says: {', '.join(missing)}")
     if left_out:
         named = ", ".join(list(left_out)[:_NAMED])
         more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""

@@ -56,7 +56,7 @@ def write_checkpoint_evaluation(result: CheckpointEvaluation, out: Path) -> Path
 
 def checkpoint_evaluation_table(result: CheckpointEvaluation) -> str:
     """Return what was found as aligned text: scores, differences, trust, side doors, notes."""
-    said = f"{result.dataset}, {result.checkpoint}, trained on {result.provenance['trained_on']}"
+    said = f"{result.dataset}, {result.checkpoint}, trained on {result.trained_on}"
     return "\n".join([said, *fused_lines(result)])
 
 
@@ -75,7 +75,7 @@ def _page(result: CheckpointEvaluation) -> str:
     page = FusedPage(
         title=f"{result.dataset} · affectfuse evaluation",
         kicker="Evaluation of a trained, fused model",
-        about=(Path(result.checkpoint).name,),
+        about=(f"{Path(result.checkpoint).name}, trained on {result.trained_on}",),
         of_what="what one trained model says of people it has not learnt from",
         by_seed=False,
         summary="metrics.json",
