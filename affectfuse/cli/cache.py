@@ -16,7 +16,7 @@ app.add_typer(_cache, name="cache")
 
 @_cache.command("clear")
 def clear_cache() -> None:
-    """Remove all that was cached: rendered recordings, samples, tracks of scored ones, models."""
+    """Remove all that was cached: what was rendered, samples, embeddings, tracks, models."""
     from affectfuse.config import cache_dir
 
     folder = cache_dir()

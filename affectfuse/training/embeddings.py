@@ -36,7 +36,7 @@ from affectfuse.versions import package_versions
 __all__ = ["EmbeddingCache", "embed_frozen"]
 
 _EMBEDDED_AT_ONCE = 256
-_WORTH_A_PROCESS = 32 << 20
+_WORTH_A_PROCESS = 16 << 20  # bytes of samples: a process takes seconds to begin
 _NAME = "embeddings"
 
 
