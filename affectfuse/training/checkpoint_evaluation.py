@@ -101,7 +101,12 @@ def evaluate_checkpoint(
     checkpoint = load_checkpoint(recipe.checkpoint)
     model, names = checkpoint.model(), shown_modalities(recipe, checkpoint)
     sampling = sampling_of(recipe, checkpoint)
-    dataset = build(recipe.dataset, Dataset)  # type: ignore[type-abstract]
+    node = recipe.dataset or training_recipe(checkpoint).get("dataset")
+    if node is None:
+        raise ConfigError(
+            f"{checkpoint.source} does not say what it learnt from: give dataset=NAME."
+        )
+    dataset = build(node, Dataset)  # type: ignore[type-abstract]
     words = None if recipe.label_map is None else container(recipe.label_map)
     targets = targets_of(checkpoint, dataset, words)
     dataset.prepare(progress)

@@ -174,6 +174,9 @@ def test_it_says_of_a_sample_what_the_model_says_live(folder: Path) -> None:
 
 def test_people_of_the_training_are_left_out(folder: Path) -> None:
     result = evaluated(folder, "study")
+    own_data = fused_recipe("evaluate_fused", [f"checkpoint={folder}/model/checkpoint.pt"])
+    again = evaluate_checkpoint(own_data).predictions
+    np.testing.assert_array_equal(again.keys, result.predictions.keys)
     trained_on = load_checkpoint(folder / "model" / "checkpoint.pt").trained_on["subjects"]
     assert set(result.predictions.subjects.tolist()) == set(trained_on["test"])
     assert set(result.left_out) == {*trained_on["train"], *trained_on["validation"]}
