@@ -62,8 +62,8 @@ def embed_frozen(
 ) -> SampleTable:
     """Return the table with embeddings in place of the samples of frozen encoders.
 
-    Encoders without weights (`Identity`) are left to the model, whose folds each standardise their
-    samples in their own way. Where all are, or none is frozen, the table is as it was.
+    Encoders without weights (`Identity`) are left to the model: nothing is saved by a file. Where
+    all are such, or none is frozen, the table is as it was.
 
     The numbers are the same with and without files, in one process and in many: a subject's rows
     are always embedded together, and no random number is drawn.
