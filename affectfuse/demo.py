@@ -23,9 +23,9 @@ from affectfuse.reports.session import SessionResult
 from affectfuse.reports.session_page.media import take_pictures
 from affectfuse.reports.writing import write_session
 from affectfuse.scoring.base import Question
-from affectfuse.training.samples import Sampling, label_ticks
-from affectfuse.training.targets import labels_at
-from affectfuse.training.train import train
+from affectfuse.training.fused.samples import Sampling, label_ticks
+from affectfuse.training.fused.targets import labels_at
+from affectfuse.training.fused.train import train
 
 __all__ = ["DemoResult", "compare", "run_demo"]
 

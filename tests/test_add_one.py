@@ -17,7 +17,7 @@ from affectfuse.config import load_recipe, names
 from affectfuse.containers import Interval
 from affectfuse.errors import CheckpointError
 from affectfuse.pipeline import score_recording
-from affectfuse.training.train import train
+from affectfuse.training.fused.train import train
 
 MODALITY = '''
 import numpy as np

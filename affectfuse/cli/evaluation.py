@@ -109,7 +109,7 @@ def evaluate_fused(
         write_checkpoint_evaluation,
     )
     from affectfuse.reports.writing import check_writable
-    from affectfuse.training.checkpoint_evaluation import evaluate_checkpoint, fused_recipe
+    from affectfuse.training.fused.checkpoint_evaluation import evaluate_checkpoint, fused_recipe
 
     with custom(allow_custom), StepProgress() as progress:
         node = fused_recipe(recipe, overrides or ())

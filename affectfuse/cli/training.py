@@ -10,7 +10,7 @@ import typer
 from affectfuse.cli.application import AllowCustom, Overrides, Recipe, app, custom
 
 if TYPE_CHECKING:
-    from affectfuse.training.train import TrainingResult
+    from affectfuse.training.fused.train import TrainingResult
     from affectfuse.training.trained_weights import TrainedWeights
 
 __all__ = ["crossval", "demo", "info", "train"]
@@ -30,9 +30,9 @@ def train(
     from affectfuse.progress import StepProgress
     from affectfuse.reports.writing import check_writable
     from affectfuse.training.fitting import first_process
-    from affectfuse.training.pulse import train_pulse
-    from affectfuse.training.spotter import train_spotter
-    from affectfuse.training.train import train as train_fused
+    from affectfuse.training.fused.train import train as train_fused
+    from affectfuse.training.pulse.pulse import train_pulse
+    from affectfuse.training.spotting.spotter import train_spotter
 
     with custom(allow_custom), StepProgress() as progress:
         node = load_recipe(recipe, overrides or ())
@@ -81,8 +81,8 @@ def crossval(
         write_fused_crossval,
     )
     from affectfuse.reports.writing import check_writable
-    from affectfuse.training.crossval import cross_validate
-    from affectfuse.training.fused_crossval import cross_validate_fused
+    from affectfuse.training.fused.crossval import cross_validate_fused
+    from affectfuse.training.recognition.crossval import cross_validate
 
     with custom(allow_custom), StepProgress() as progress:
         node = load_recipe(recipe, overrides or ())

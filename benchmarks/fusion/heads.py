@@ -36,12 +36,12 @@ from affectfuse.evaluation.fused_scores import score_subset
 from affectfuse.evaluation.subsets import measure_subsets
 from affectfuse.training.fitting import torch_threads
 from affectfuse.training.folds import plan_folds
-from affectfuse.training.fused_crossval import cross_validate_fused
-from affectfuse.training.fusion import fit_fusion
-from affectfuse.training.fusion_learner import FusionLearner
-from affectfuse.training.preparation import Prepared, prepare
+from affectfuse.training.fused.crossval import cross_validate_fused
+from affectfuse.training.fused.fusion import fit_fusion
+from affectfuse.training.fused.learner import FusionLearner
+from affectfuse.training.fused.preparation import Prepared, prepare
+from affectfuse.training.fused.samples import SampleTable
 from affectfuse.training.recipes import container
-from affectfuse.training.samples import SampleTable
 
 Make = Callable[[int], Any]
 CLASSIFIERS: dict[str, Make] = {

@@ -46,15 +46,15 @@ from affectfuse.evaluation.fused import FUSED, FusedPredictions, subset_name
 from affectfuse.evaluation.subsets import Robustness, measure_subsets
 from affectfuse.fusion.outputs import Outputs, calibrated
 from affectfuse.modalities.features import Features
-from affectfuse.training.calibration import fit_temperature
-from affectfuse.training.evaluation import predict
 from affectfuse.training.fitting import deterministic, torch_threads
-from affectfuse.training.fused_training import FusedTraining, FusionPlan
-from affectfuse.training.inner_folds import HeldOut, ask_folds, learn_inner_folds
-from affectfuse.training.module import TrainingSettings
-from affectfuse.training.pooling import fit_pool_weights
+from affectfuse.training.fused.calibration import fit_temperature
+from affectfuse.training.fused.evaluation import predict
+from affectfuse.training.fused.inner_folds import HeldOut, ask_folds, learn_inner_folds
+from affectfuse.training.fused.module import TrainingSettings
+from affectfuse.training.fused.pooling import fit_pool_weights
+from affectfuse.training.fused.samples import SampleTable
+from affectfuse.training.fused.training import FusedTraining, FusionPlan
 from affectfuse.training.recipes import container, settings_of
-from affectfuse.training.samples import SampleTable
 
 STATE = Target("state", ("rest", "stress"), "window", "simulated")
 OUTPUTS = Outputs([STATE])

@@ -39,10 +39,10 @@ from affectfuse.containers import Target
 from affectfuse.datasets.splits import Split
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.modalities.features import Features
-from affectfuse.training.data import SampleData
 from affectfuse.training.fitting import deterministic, fit, torch_threads
-from affectfuse.training.module import AffectModule, TrainingSettings
-from affectfuse.training.samples import SampleTable
+from affectfuse.training.fused.data import SampleData
+from affectfuse.training.fused.module import AffectModule, TrainingSettings
+from affectfuse.training.fused.samples import SampleTable
 
 NAMES = ("breath", "face", "pulse", "voice")
 TARGET = Target("state", ("calm", "tense", "glad"), "window", "planted")

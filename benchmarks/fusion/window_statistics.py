@@ -33,9 +33,9 @@ from affectfuse.evaluation.drawn_metrics import MAIN_METRIC
 from affectfuse.evaluation.fused_scores import drawn_by_seed, over_seeds
 from affectfuse.evaluation.resampling import resample
 from affectfuse.training.folds import FoldPlan, plan_folds
-from affectfuse.training.fusion_learner import FusionLearner
-from affectfuse.training.preparation import prepare
-from affectfuse.training.samples import SampleTable
+from affectfuse.training.fused.learner import FusionLearner
+from affectfuse.training.fused.preparation import prepare
+from affectfuse.training.fused.samples import SampleTable
 
 WAYS = {
     "causal": "less the same person's past",

@@ -27,7 +27,7 @@ from affectfuse.containers import Array
 from affectfuse.errors import DatasetError
 from affectfuse.evaluation.confusion import confusion_matrix, scores
 from affectfuse.evaluation.recognition import Predictions, compare
-from affectfuse.training.crossval import read_predictions
+from affectfuse.training.recognition.crossval import read_predictions
 
 CLASSES = 3
 _LISTS = re.compile(r"Predicted\s*:\s*\[([\d, ]*)\]\s*Ground Truth\s*:\s*\[([\d, ]*)\]")

@@ -21,12 +21,12 @@ from affectfuse.datasets.splits import leave_one_subject_out
 from affectfuse.evaluation.bootstrap import Measured
 from affectfuse.evaluation.recognition import compare
 from affectfuse.reports.evaluations.crossval import write_crossval
-from affectfuse.training.clip_learner import ClipLearner
-from affectfuse.training.clips import LabelMap, ready_clips
-from affectfuse.training.crossval import CrossValidation, cross_validate
 from affectfuse.training.fitting import torch_threads
 from affectfuse.training.recipes import container, settings_of
-from affectfuse.training.recognisers import RecogniserSettings
+from affectfuse.training.recognition.clip_learner import ClipLearner
+from affectfuse.training.recognition.clips import LabelMap, ready_clips
+from affectfuse.training.recognition.crossval import CrossValidation, cross_validate
+from affectfuse.training.recognition.recognisers import RecogniserSettings
 
 RECIPES = {
     "affectfuse": "megc2019_flow",

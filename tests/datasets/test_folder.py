@@ -17,7 +17,7 @@ from affectfuse.datasets.references import numbers, read_columns, read_rows, ref
 from affectfuse.datasets.ubfc_rppg import UbfcRppg2
 from affectfuse.errors import DatasetError
 from affectfuse.extraction import extract_recording
-from affectfuse.training.train import train
+from affectfuse.training.fused.train import train
 
 
 def test_a_missing_root_is_named_with_the_way_to_obtain_it(tmp_path: Path) -> None:

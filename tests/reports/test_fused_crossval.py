@@ -24,7 +24,7 @@ from affectfuse.reports.evaluations.fused_crossval import (
     write_fused_crossval,
 )
 from affectfuse.training.folds import FoldPlan
-from affectfuse.training.fused_crossval import FusedCrossValidation
+from affectfuse.training.fused.crossval import FusedCrossValidation
 
 
 def run(

@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.config import configs_dir, custom_package, load_node
-from affectfuse.training import samples
+from affectfuse.training.fused import samples
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.config import custom_package
-from affectfuse.training import samples
-from affectfuse.training.train import train
+from affectfuse.training.fused import samples
+from affectfuse.training.fused.train import train
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from affectfuse.fusion.outputs import calibrated
-from affectfuse.training.calibration import fit_temperature
+from affectfuse.training.fused.calibration import fit_temperature
 
 LOG_PRIOR = torch.tensor([0.5, 0.3, 0.2]).log()
 

@@ -17,9 +17,9 @@ from affectfuse.cli import main
 from affectfuse.config import build, load_recipe
 from affectfuse.containers import Array
 from affectfuse.modalities.base import Modality
-from affectfuse.training.clips import ClipTable, LabelMap
+from affectfuse.training.fused.samples import SampleCollector
 from affectfuse.training.recipes import container
-from affectfuse.training.samples import SampleCollector
+from affectfuse.training.recognition.clips import ClipTable, LabelMap
 
 pytestmark = pytest.mark.slow
 

@@ -21,13 +21,13 @@ from affectfuse.containers import ModalitySample, Tick
 from affectfuse.datasets.base import Dataset
 from affectfuse.errors import DatasetError
 from affectfuse.reports.evaluations.fused_checkpoint import CHECKPOINT_EVALUATION_OUTPUTS
-from affectfuse.training.checkpoint_evaluation import (
+from affectfuse.training.fused.checkpoint_evaluation import (
     CheckpointEvaluation,
     evaluate_checkpoint,
     fused_recipe,
 )
-from affectfuse.training.train import train
-from affectfuse.training.unseen import take_unseen, unseen_notes
+from affectfuse.training.fused.train import train
+from affectfuse.training.fused.unseen import take_unseen, unseen_notes
 
 STRANGE = "dataset.targets={state: {kind: classes, classes: [rest, sums]}}"
 WORDS = ("calm", "tense")

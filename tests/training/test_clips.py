@@ -10,7 +10,7 @@ import pytest
 from affectfuse.containers import Interval
 from affectfuse.datasets.base import DatasetItem, LabelledClip
 from affectfuse.errors import ConfigError, DatasetError
-from affectfuse.training.clips import LabelMap, action_unit_rows, ready_clips
+from affectfuse.training.recognition.clips import LabelMap, action_unit_rows, ready_clips
 
 
 def item(key: str, *words: str, size: int = 4) -> DatasetItem:

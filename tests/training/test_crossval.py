@@ -21,8 +21,12 @@ from affectfuse.containers import Array
 from affectfuse.datasets.splits import Split
 from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.reports.evaluations.crossval import CROSSVAL_OUTPUTS, crossval_table, write_crossval
-from affectfuse.training.crossval import CrossValidation, cross_validate, read_predictions
 from affectfuse.training.folds import Examples, FoldPlan, Learner, plan_folds, run_folds
+from affectfuse.training.recognition.crossval import (
+    CrossValidation,
+    cross_validate,
+    read_predictions,
+)
 
 DATABASES = {f"sub{n:02d}": "casme2" for n in range(5)} | {f"s{n:02d}": "smic" for n in range(5)}
 

@@ -14,13 +14,13 @@ from safetensors import safe_open
 
 from affectfuse.checkpoint import load_checkpoint, save_checkpoint
 from affectfuse.errors import ConfigError
-from affectfuse.training import embeddings
-from affectfuse.training.data import as_batch
-from affectfuse.training.fused_crossval import cross_validate_fused
-from affectfuse.training.fusion import fit_fusion
-from affectfuse.training.preparation import prepare
-from affectfuse.training.samples import SampleTable
-from affectfuse.training.train import train
+from affectfuse.training.fused import embeddings
+from affectfuse.training.fused.crossval import cross_validate_fused
+from affectfuse.training.fused.data import as_batch
+from affectfuse.training.fused.fusion import fit_fusion
+from affectfuse.training.fused.preparation import prepare
+from affectfuse.training.fused.samples import SampleTable
+from affectfuse.training.fused.train import train
 
 PROBED = 2
 """`check_modality` looks at what an encoder makes of so many rows, in every run."""

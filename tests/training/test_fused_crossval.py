@@ -14,8 +14,8 @@ from affectfuse.cli import app
 from affectfuse.errors import ConfigError
 from affectfuse.evaluation.target_metrics import target_metrics
 from affectfuse.reports.evaluations.fused_crossval import FUSED_CROSSVAL_OUTPUTS
-from affectfuse.training.fused_crossval import cross_validate_fused, permute_segments
-from affectfuse.training.preparation import prepare
+from affectfuse.training.fused.crossval import cross_validate_fused, permute_segments
+from affectfuse.training.fused.preparation import prepare
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from training.test_pooling import STATE, WIDTHS, simulated
 from affectfuse.datasets.splits import Split
 from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.modalities.features import Features
-from affectfuse.training.evaluation import predict
 from affectfuse.training.fitting import deterministic
-from affectfuse.training.fused_training import FusedTraining, FusionPlan
-from affectfuse.training.inner_folds import learn_inner_folds
-from affectfuse.training.samples import SampleTable
+from affectfuse.training.fused.evaluation import predict
+from affectfuse.training.fused.inner_folds import learn_inner_folds
+from affectfuse.training.fused.samples import SampleTable
+from affectfuse.training.fused.training import FusedTraining, FusionPlan
 
 HEAD = {"target": "affectfuse.fusion.log_linear_pool.LogLinearPool"}
 

@@ -19,12 +19,12 @@ from affectfuse.fusion.calibration import Calibration
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
-from affectfuse.training.calibration import fit_calibration
-from affectfuse.training.data import Batch, Batches, SampleData
-from affectfuse.training.evaluation import format_metrics, metrics_table, predict
 from affectfuse.training.fitting import deterministic, fit
-from affectfuse.training.module import AffectModule, TrainingSettings, drop_modalities
-from affectfuse.training.samples import SampleTable
+from affectfuse.training.fused.calibration import fit_calibration
+from affectfuse.training.fused.data import Batch, Batches, SampleData
+from affectfuse.training.fused.evaluation import format_metrics, metrics_table, predict
+from affectfuse.training.fused.module import AffectModule, TrainingSettings, drop_modalities
+from affectfuse.training.fused.samples import SampleTable
 
 PRIOR = (0.75, 0.25)
 STATE = Target("state", ("calm", "tense"), "window", "planted")

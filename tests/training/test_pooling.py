@@ -17,13 +17,13 @@ from affectfuse.datasets.splits import Split
 from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.modalities.features import Features
-from affectfuse.training import inner_folds
-from affectfuse.training.evaluation import predict
 from affectfuse.training.fitting import deterministic
-from affectfuse.training.fused_training import FusionPlan
-from affectfuse.training.fusion import Fitted, fit_fusion
-from affectfuse.training.pooling import fit_pool_weights, subsets
-from affectfuse.training.samples import SampleTable
+from affectfuse.training.fused import inner_folds
+from affectfuse.training.fused.evaluation import predict
+from affectfuse.training.fused.fusion import Fitted, fit_fusion
+from affectfuse.training.fused.pooling import fit_pool_weights, subsets
+from affectfuse.training.fused.samples import SampleTable
+from affectfuse.training.fused.training import FusionPlan
 
 STATE = Target("state", ("calm", "tense"), "window", "planted")
 ACTIONS = Target("actions", ("AU1", "AU4", "AU12"), "window", "planted", kind="labels")
@@ -245,7 +245,7 @@ def test_inner_folds_weigh_the_pool_and_noise_costs_nothing(
         assert auroc(weighed, good, "useless") >= auroc(weighed, good) - 0.005
 
     monkeypatch.setattr(
-        "affectfuse.training.fusion.pool_held_out",
+        "affectfuse.training.fused.fusion.pool_held_out",
         lambda model, head, held_out, outputs: held_out.said,
     )
     as_learnt = fitted(table)

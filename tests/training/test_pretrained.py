@@ -12,7 +12,7 @@ from torch import Tensor
 
 from affectfuse.checkpoint import Checkpoint, load_checkpoint
 from affectfuse.errors import ConfigError
-from affectfuse.training.train import train
+from affectfuse.training.fused.train import train
 
 HELD_OUT = {"validation": ["s01"], "test": ["s02"]}
 

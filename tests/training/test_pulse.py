@@ -25,10 +25,11 @@ from affectfuse.modalities.heart_rate.pulse_weights import (
     describe_pulse_network,
     load_pulse_network,
 )
-from affectfuse.training import pulse, pulse_data
-from affectfuse.training.pulse import measure, train_pulse
-from affectfuse.training.pulse_data import PulseWindows, make_windows
-from affectfuse.training.pulse_module import correlation_loss, two_hot
+from affectfuse.training.pulse import data as pulse_data
+from affectfuse.training.pulse import pulse
+from affectfuse.training.pulse.data import PulseWindows, make_windows
+from affectfuse.training.pulse.module import correlation_loss, two_hot
+from affectfuse.training.pulse.pulse import measure, train_pulse
 
 LENGTH, RATE_HZ = 180, 30.0
 

@@ -13,9 +13,9 @@ from affectfuse.checkpoint import load_checkpoint
 from affectfuse.config import load_recipe
 from affectfuse.containers import Tick
 from affectfuse.errors import ConfigError, DatasetError
-from affectfuse.training.fused_crossval import cross_validate_fused
-from affectfuse.training.preparation import prepare
-from affectfuse.training.train import train
+from affectfuse.training.fused.crossval import cross_validate_fused
+from affectfuse.training.fused.preparation import prepare
+from affectfuse.training.fused.train import train
 
 TARGETS = (
     "{state: {kind: classes, column: label, classes: [calm, tense]}, "

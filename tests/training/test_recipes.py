@@ -11,9 +11,9 @@ from omegaconf import DictConfig
 
 from affectfuse.caching import available_cores
 from affectfuse.errors import ConfigError
-from affectfuse.training.fused_crossval import cross_validate_fused
+from affectfuse.training.fused.crossval import cross_validate_fused
+from affectfuse.training.fused.train import train
 from affectfuse.training.recipes import seeds_of, workers_of
-from affectfuse.training.train import train
 
 Run = Callable[[DictConfig, Path], Any]
 

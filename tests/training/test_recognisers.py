@@ -15,15 +15,15 @@ from affectfuse.config import build
 from affectfuse.containers import Array
 from affectfuse.errors import DatasetError
 from affectfuse.modalities.base import Modality
-from affectfuse.training.clips import ClipTable
 from affectfuse.training.fitting import deterministic
-from affectfuse.training.recognisers import (
+from affectfuse.training.recognition.clips import ClipTable
+from affectfuse.training.recognition.recognisers import (
     RecogniserModule,
     RecogniserSettings,
     TrainedRecogniser,
     train_recogniser,
 )
-from affectfuse.training.side_by_side import SideBySide
+from affectfuse.training.recognition.side_by_side import SideBySide
 
 TRAIN = tuple(f"s{index}" for index in range(8))
 

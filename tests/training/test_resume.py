@@ -24,10 +24,10 @@ from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
 from affectfuse.training import callbacks
 from affectfuse.training.callbacks import EpochLog
-from affectfuse.training.data import SampleData
 from affectfuse.training.fitting import deterministic, fit
-from affectfuse.training.module import AffectModule
-from affectfuse.training.train import train
+from affectfuse.training.fused.data import SampleData
+from affectfuse.training.fused.module import AffectModule
+from affectfuse.training.fused.train import train
 
 KILLS = 5
 FUSED = ("training the inner fold", "training the fused model")

@@ -16,9 +16,9 @@ from affectfuse.containers import Interval, Target
 from affectfuse.datasets.base import DatasetItem
 from affectfuse.errors import DatasetError
 from affectfuse.modalities.base import Modality
-from affectfuse.training import samples
-from affectfuse.training.samples import SampleCollector, Sampling, label_ticks
-from affectfuse.training.targets import check_labels, labelled, labels_at
+from affectfuse.training.fused import samples
+from affectfuse.training.fused.samples import SampleCollector, Sampling, label_ticks
+from affectfuse.training.fused.targets import check_labels, labelled, labels_at
 
 EVERY_TICK = Sampling(0.0, 0.0, 1.0)
 CONFIGS = {

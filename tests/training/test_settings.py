@@ -19,11 +19,11 @@ from affectfuse.fusion.log_linear_pool import LogLinearPool
 from affectfuse.fusion.model import FusionModel
 from affectfuse.training import fitting
 from affectfuse.training.callbacks import EpochLog
-from affectfuse.training.data import SampleData
 from affectfuse.training.fitting import deterministic, fit
-from affectfuse.training.learning_rate import find_learning_rate
-from affectfuse.training.module import AffectModule
-from affectfuse.training.train import train
+from affectfuse.training.fused.data import SampleData
+from affectfuse.training.fused.learning_rate import find_learning_rate
+from affectfuse.training.fused.module import AffectModule
+from affectfuse.training.fused.train import train
 
 
 def learn(

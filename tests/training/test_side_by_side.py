@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from affectfuse.training.clips import ClipTable
 from affectfuse.training.fitting import deterministic
-from affectfuse.training.recognisers import (
+from affectfuse.training.recognition.clips import ClipTable
+from affectfuse.training.recognition.recognisers import (
     ClipBatches,
     RecogniserSettings,
     TrainingRows,
     class_weights,
     fit_recognisers,
 )
-from affectfuse.training.side_by_side import SideBySide
+from affectfuse.training.recognition.side_by_side import SideBySide
 
 SETTINGS = RecogniserSettings(
     max_epochs=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, gain=0.0, noise=0.0,

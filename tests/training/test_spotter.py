@@ -19,12 +19,17 @@ from affectfuse.modalities.micro_expression.learned_spotter import DELAY_S
 from affectfuse.modalities.micro_expression.motion_signals import N_SIGNALS
 from affectfuse.modalities.micro_expression.spotter import MACRO, MICRO
 from affectfuse.modalities.micro_expression.spotter_inference import load_spotter
-from affectfuse.training import spotter
-from affectfuse.training.spotter import calibrate, measure_spotter, spot_motion, train_spotter
-from affectfuse.training.spotter_data import WindowSampler, trace_motion
-from affectfuse.training.spotter_faces import motions_on_another_face, on_another_face
-from affectfuse.training.spotter_module import spotting_losses
-from affectfuse.training.spotter_targets import targets
+from affectfuse.training.spotting import spotter
+from affectfuse.training.spotting.data import WindowSampler, trace_motion
+from affectfuse.training.spotting.faces import motions_on_another_face, on_another_face
+from affectfuse.training.spotting.module import spotting_losses
+from affectfuse.training.spotting.spotter import (
+    calibrate,
+    measure_spotter,
+    spot_motion,
+    train_spotter,
+)
+from affectfuse.training.spotting.targets import targets
 
 
 def recorded(seed: int = 0, duration_s: float = 24.0) -> spotter.Recorded:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from affectfuse.containers import Target
 from affectfuse.fusion.outputs import Outputs
-from affectfuse.training.targets import concordance, loss
+from affectfuse.training.fused.targets import concordance, loss
 
 OUTPUTS = Outputs(
     [

@@ -17,9 +17,9 @@ from affectfuse.containers import ModalitySample, Tick
 from affectfuse.datasets.base import Dataset
 from affectfuse.errors import ConfigError, DatasetError
 from affectfuse.training.fitting import deterministic
-from affectfuse.training.fusion import fit_fusion
-from affectfuse.training.preparation import prepare
-from affectfuse.training.train import TrainingResult, train
+from affectfuse.training.fused.fusion import fit_fusion
+from affectfuse.training.fused.preparation import prepare
+from affectfuse.training.fused.train import TrainingResult, train
 
 
 def row(result: TrainingResult, estimate: str, subset: str = "matched") -> dict[str, float]:

@@ -15,7 +15,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.checkpoint import load_checkpoint
-from affectfuse.training.data import Batch, Batches
+from affectfuse.training.fused.data import Batch, Batches
 
 HERE = Path(__file__).parent
 

@@ -20,10 +20,10 @@ from affectfuse.datasets.splits import Split
 from affectfuse.fusion.masked_attention import MaskedAttention
 from affectfuse.fusion.model import FusionModel
 from affectfuse.fusion.outputs import Outputs
-from affectfuse.training.data import SampleData
 from affectfuse.training.fitting import deterministic, first_process, fit
-from affectfuse.training.module import AffectModule, TrainingSettings
-from affectfuse.training.samples import SampleTable
+from affectfuse.training.fused.data import SampleData
+from affectfuse.training.fused.module import AffectModule, TrainingSettings
+from affectfuse.training.fused.samples import SampleTable
 
 ROWS = 203  # the last batch is shorter, and odd
 BATCH = 8

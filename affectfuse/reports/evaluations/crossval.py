@@ -18,7 +18,7 @@ from affectfuse.reports.text_tables import (
     interval_text,
 )
 from affectfuse.reports.writing import write_files
-from affectfuse.training.crossval import CrossValidation
+from affectfuse.training.recognition.crossval import CrossValidation
 
 __all__ = ["CROSSVAL_OUTPUTS", "crossval_table", "write_crossval"]
 

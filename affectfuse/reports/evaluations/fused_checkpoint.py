@@ -17,7 +17,7 @@ from affectfuse.reports.evaluations.fused_tables import (
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.text_tables import csv_text
 from affectfuse.reports.writing import write_files
-from affectfuse.training.checkpoint_evaluation import CheckpointEvaluation
+from affectfuse.training.fused.checkpoint_evaluation import CheckpointEvaluation
 
 __all__ = [
     "CHECKPOINT_EVALUATION_OUTPUTS",

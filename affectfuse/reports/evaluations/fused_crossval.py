@@ -18,7 +18,7 @@ from affectfuse.reports.evaluations.fused_tables import (
 from affectfuse.reports.strict_json import strict_json
 from affectfuse.reports.text_tables import csv_text
 from affectfuse.reports.writing import write_files
-from affectfuse.training.fused_crossval import FusedCrossValidation
+from affectfuse.training.fused.crossval import FusedCrossValidation
 
 __all__ = ["FUSED_CROSSVAL_OUTPUTS", "fused_crossval_table", "write_fused_crossval"]
 

@@ -12,7 +12,7 @@ import torch
 from affectfuse.errors import ConfigError, ModelNotFoundError
 from affectfuse.modalities.micro_expression import CLASSES, MicroExpression
 from affectfuse.modalities.micro_expression.network import mirrored
-from affectfuse.training.side_by_side import SideBySide
+from affectfuse.training.recognition.side_by_side import SideBySide
 
 MODALITY = MicroExpression(clip_size_px=32)
 

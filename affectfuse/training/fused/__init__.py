@@ -1,0 +1,1 @@
+"""Fused models: samples, one training, inner folds, cross-validation, tests of a checkpoint."""

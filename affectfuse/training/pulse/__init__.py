@@ -1,0 +1,1 @@
+"""The network that reads the pulse from camera colours."""

@@ -1,0 +1,1 @@
+"""Recognisers of clips, such as micro-expressions, and their cross-validation."""

@@ -1,0 +1,1 @@
+"""The network that spots expressions in long video."""
