@@ -28,6 +28,7 @@ from affectfuse.training.callbacks import (
     TrainingState,
     WholeFiles,
 )
+from affectfuse.training.orphans import end_with_parent
 
 __all__ = ["EpochLog", "deterministic", "first_process", "fit", "torch_threads"]
 
@@ -135,6 +136,8 @@ def fit(
     Raises:
         ConfigError: when the hardware is not there, or the loss is no longer finite.
     """
+    if devices * nodes > 1 and not first_process():
+        end_with_parent()
     log = EpochLog()
     callbacks: list[Callback] = [log]
     if progress:
