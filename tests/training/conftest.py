@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.config import configs_dir, custom_package, load_node
-from affectfuse.training.fused import samples
+from affectfuse.training import extracted
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def custom(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with custom_package(Path(__file__).parent):
         from custom.fakes import extract_fake_recording
 
-        monkeypatch.setattr(samples, "extract_recording", extract_fake_recording)
+        monkeypatch.setattr(extracted, "extract_recording", extract_fake_recording)
         yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "custom"]:
         del sys.modules[name]

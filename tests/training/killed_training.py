@@ -11,7 +11,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from affectfuse.config import custom_package
-from affectfuse.training.fused import samples
+from affectfuse.training import extracted
 from affectfuse.training.fused.train import train
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     with custom_package(Path(__file__).parent):
         from custom.fakes import extract_fake_recording
 
-        samples.extract_recording = extract_fake_recording  # type: ignore[assignment]
+        extracted.extract_recording = extract_fake_recording  # type: ignore[assignment]
         train(recipe, Path(sys.argv[2]), lambda *step: print(*step, sep="\t", flush=True))
 
 

@@ -17,7 +17,7 @@ from affectfuse.cli import main
 from affectfuse.config import build, load_recipe
 from affectfuse.containers import Array
 from affectfuse.modalities.base import Modality
-from affectfuse.training.fused.samples import SampleCollector
+from affectfuse.training.collector import SampleCollector
 from affectfuse.training.recipes import container
 from affectfuse.training.recognition.clips import ClipTable, LabelMap
 

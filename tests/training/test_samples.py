@@ -16,8 +16,9 @@ from affectfuse.containers import Interval, Target
 from affectfuse.datasets.base import DatasetItem
 from affectfuse.errors import DatasetError
 from affectfuse.modalities.base import Modality
-from affectfuse.training.fused import samples
-from affectfuse.training.fused.samples import SampleCollector, Sampling, label_ticks
+from affectfuse.training import collector, extracted
+from affectfuse.training.collector import SampleCollector
+from affectfuse.training.fused.samples import Sampling, label_ticks
 from affectfuse.training.fused.targets import check_labels, labelled, labels_at
 
 EVERY_TICK = Sampling(0.0, 0.0, 1.0)
@@ -42,7 +43,7 @@ class Planted:
             self.extracted.append(Path(source).stem)
             return fakes.extract_fake_recording(source, *args, **kwargs)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(samples, "extract_recording", counted)
+        monkeypatch.setattr(extracted, "extract_recording", counted)
 
     def collector(self, configs: Mapping[str, Mapping[str, object]] = CONFIGS) -> SampleCollector:
         modalities = {name: build(node, Modality) for name, node in configs.items()}  # type: ignore[type-abstract]
@@ -169,7 +170,7 @@ def test_what_decides_the_samples_decides_the_cache(
     assert planted.extracted == ["s01"]
     planted.extracted.clear()
 
-    monkeypatch.setattr(samples, "digest_code", lambda classes: "a new version of the code")
+    monkeypatch.setattr(collector, "digest_code", lambda classes: "a new version of the code")
     planted.collector(pulse).samples(items, targets, EVERY_TICK)
     assert len(planted.extracted) == 3
 
@@ -179,17 +180,17 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(
 ) -> None:
     items, targets = planted.dataset.items(), planted.dataset.targets
     pulse = {"pulse": CONFIGS["pulse"]}
-    real = samples.extract_recording
+    real = extracted.extract_recording
 
     def interrupted(source: Path, *args: object, **kwargs: object) -> object:
         if Path(source).stem == "s01":
             raise KeyboardInterrupt
         return real(source, *args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(samples, "extract_recording", interrupted)
+    monkeypatch.setattr(extracted, "extract_recording", interrupted)
     with pytest.raises(KeyboardInterrupt):
         planted.collector(pulse).samples(items, targets, EVERY_TICK)
-    monkeypatch.setattr(samples, "extract_recording", real)
+    monkeypatch.setattr(extracted, "extract_recording", real)
     planted.extracted.clear()
     assert len(planted.collector(pulse).samples(items, targets, EVERY_TICK)) == 3 * 39
     assert planted.extracted == ["s01", "s02"]
@@ -228,13 +229,13 @@ def test_missing_and_unreadable_recordings_are_skipped_by_name(planted: Planted)
 def test_what_reading_left_out_and_labels_without_a_sample_are_noted(
     planted: Planted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = samples.extract_recording
+    read = extracted.extract_recording
 
     def noting(*args: Any, notes: list[str], **kwargs: Any) -> Any:
         yield from read(*args, **kwargs)
         notes += ["2 readings left out"]
 
-    monkeypatch.setattr(samples, "extract_recording", noting)
+    monkeypatch.setattr(extracted, "extract_recording", noting)
     items = list(planted.dataset.items())
     late = Interval(1e9, 1e9 + 60, items[0].labels[0].label)
     items[0] = replace(items[0], labels=(*items[0].labels, late))
@@ -260,7 +261,7 @@ def test_a_defect_is_not_taken_for_a_bad_recording(
     def defect(*args: object, **kwargs: object) -> object:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(samples, "extract_recording", defect)
+    monkeypatch.setattr(extracted, "extract_recording", defect)
     with pytest.raises(ZeroDivisionError):
         planted.collector().samples(planted.dataset.items(), planted.dataset.targets, EVERY_TICK)
 

@@ -17,7 +17,8 @@ from affectfuse.containers import Target
 from affectfuse.datasets.base import DatasetItem, Progress
 from affectfuse.errors import ConfigError, DatasetError, did_you_mean
 from affectfuse.modalities.recognition import FrozenRecogniser
-from affectfuse.training.fused.samples import SampleCollector, SampleTable, Sampling
+from affectfuse.training.collector import SampleCollector
+from affectfuse.training.fused.samples import SampleTable, Sampling
 from affectfuse.training.recipes import settings_of, workers_of
 
 __all__ = [

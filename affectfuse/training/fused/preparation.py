@@ -18,11 +18,12 @@ from affectfuse.errors import ConfigError, DatasetError, did_you_mean
 from affectfuse.fusion.outputs import Outputs
 from affectfuse.modalities.base import Modality, check_modality
 from affectfuse.modalities.features import Features
+from affectfuse.training.collector import SampleCollector
 from affectfuse.training.folds import FoldPlan
 from affectfuse.training.fused.embeddings import EmbeddingCache, embed_frozen
 from affectfuse.training.fused.module import TrainingSettings
 from affectfuse.training.fused.pretrained import pretrained_encoders
-from affectfuse.training.fused.samples import SampleCollector, SampleTable, Sampling
+from affectfuse.training.fused.samples import SampleTable, Sampling
 from affectfuse.training.fused.training import FusionPlan
 from affectfuse.training.recipes import check_keys, check_seed, container, settings_of, workers_of
 from affectfuse.training.recognition.clips import LabelMap

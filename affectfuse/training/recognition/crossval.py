@@ -30,8 +30,8 @@ from affectfuse.evaluation.recognition import (
     measure_recognition,
 )
 from affectfuse.modalities.base import Modality
+from affectfuse.training.collector import SampleCollector
 from affectfuse.training.folds import Examples, FoldPlan, plan_folds, run_folds
-from affectfuse.training.fused.samples import SampleCollector
 from affectfuse.training.recipes import container, seeds_of, settings_of, workers_of
 from affectfuse.training.recognition.clip_learner import ClipLearner
 from affectfuse.training.recognition.clips import ClipTable, LabelMap, ready_clips
