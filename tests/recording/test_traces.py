@@ -64,7 +64,7 @@ def test_bad_rows_are_left_out_and_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has the columns none"),
+        ("", "the first line of .* is empty"),
         ("time,R,G\n1,2,3\n", "has the columns time, r, g"),
         ("R,G,B\n1,2,3\n", "needs a header with 'time'"),
         ("time,R,G,B\n0,1,1,1\n", "holds 1 rows"),
