@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -92,3 +93,7 @@ def planted(
         coverage=0.9,
         attributes={"sex": np.where(who % 2, "female", "male"), "site": np.full(rows, "here")},
     )
+
+
+def with_fused(found: FusedPredictions, values: Array) -> FusedPredictions:
+    return replace(found, estimates={**found.estimates, FUSED: values})

@@ -8,29 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluation.fused_planted import AFFECT, MOOD, NAMES, STATE, UNITS, planted
+from evaluation.fused_planted import AFFECT, MOOD, NAMES, STATE, UNITS, planted, with_fused
 from sklearn.metrics import roc_auc_score
 
 from affectfuse.containers import Target
 from affectfuse.errors import DatasetError
 from affectfuse.evaluation.conformal import measure_conformal
-from affectfuse.evaluation.decisions import Decisions, decide, measure_calibration
-from affectfuse.evaluation.drawn_metrics import drawn_ece
 from affectfuse.evaluation.fused import BEST_SINGLE, FUSED, FusedPredictions
 from affectfuse.evaluation.fused_evaluation import MIDDLE, evaluate_fused
 from affectfuse.evaluation.fused_groups import measure_groups
 from affectfuse.evaluation.fused_runs import compare_runs
 from affectfuse.evaluation.fused_scores import ALL, MATCHED, measure_fused
 from affectfuse.evaluation.fused_table import fused_table
-from affectfuse.evaluation.permutation import exchange, permutation_test, segments_of
-from affectfuse.evaluation.position import measure_drift, middle_segments, probe_side_doors
-from affectfuse.evaluation.resampling import resample
-from affectfuse.evaluation.selective_risk import selective_risk
 from affectfuse.evaluation.subsets import measure_subsets
-
-
-def with_fused(found: FusedPredictions, values: np.ndarray) -> FusedPredictions:
-    return replace(found, estimates={**found.estimates, FUSED: values})
 
 
 def test_every_estimate_stands_beside_the_fused_one_on_the_same_samples() -> None:
@@ -63,96 +53,6 @@ def test_a_difference_of_equals_is_nothing() -> None:
     _, differences = measure_fused(same, STATE, 100, 0)
     [one] = [d for d in differences if (d.other, d.metric) == ("pulse", "auroc")]
     assert (one.found.value, one.found.low, one.found.high, one.p_value) == (0, 0, 0, 1)
-
-
-def test_calibrated_decisions_are_within_noise_and_others_are_not() -> None:
-    found = planted(subjects=40, absent=0.0)
-    resampling = resample(found.subjects, 200, 0)
-    truth = found.labels["state"]
-    good = decide(STATE, truth, found.estimates[FUSED], resampling)
-    calibrated = measure_calibration(STATE, good, 0)
-    assert calibrated.within_noise
-    assert calibrated.expected < calibrated.expected_high < 0.1
-    odds = found.estimates[FUSED] ** 3
-    sure = decide(STATE, truth, odds / odds.sum(-1, keepdims=True), resampling)
-    overconfident = measure_calibration(STATE, sure, 0)
-    assert not overconfident.within_noise
-    assert sum(part.rows for part in calibrated.bins) == 2 * len(found)
-
-
-def test_a_model_that_says_the_prior_of_all_is_calibrated() -> None:
-    """Whatever the order of the rows: here by label, as segments of a session are."""
-    correct = np.repeat([True, False], [80, 40])[None]
-    confidence = np.full((1, 120), 2 / 3)
-    subjects = np.tile(np.arange(10), 12).astype(str)
-    found = measure_calibration(STATE, Decisions(confidence, correct, resample(subjects, 50, 0)), 0)
-    assert found.ece.value == pytest.approx(0.0, abs=1e-12)
-    assert found.within_noise
-    assert [part.rows for part in found.bins] == [120]
-    assert found.bins[0].share == pytest.approx(2 / 3)
-
-
-def test_the_noise_of_the_ece_is_that_of_redrawn_labels() -> None:
-    """Against a direct simulation, which redraws labels and computes the ECE anew."""
-    found = planted(subjects=6, seeds=1, absent=0.0)
-    resampling = resample(found.subjects, 0, 0)
-    decisions = decide(STATE, found.labels["state"], found.estimates[FUSED], resampling)
-    mine = measure_calibration(STATE, decisions, 0)
-    rng = np.random.default_rng(5)
-    confidence = decisions.confidence[0]
-    drawn = [
-        drawn_ece(confidence, rng.random(len(confidence)) < confidence, resampling)[0]
-        for _ in range(2000)
-    ]
-    assert mine.expected == pytest.approx(np.mean(drawn), rel=0.05)
-    assert mine.expected_high == pytest.approx(np.percentile(drawn, 95), rel=0.08)
-
-
-def test_labels_are_decided_one_by_one() -> None:
-    found = planted(UNITS)
-    truth = found.labels["units"].copy()
-    truth[:7, 0] = np.nan
-    decisions = decide(UNITS, truth, found.estimates[FUSED], resample(found.subjects, 0, 0))
-    assert decisions.confidence.shape == (2, 2 * len(found) - 7)
-    assert (decisions.confidence >= 0.5).all()
-
-
-def test_risk_falls_with_confidence_between_oracle_and_chance() -> None:
-    found = planted(absent=0.0)
-    decisions = decide(
-        STATE, found.labels["state"], found.estimates[FUSED], resample(found.subjects, 0, 0)
-    )
-    risk = selective_risk(STATE, decisions)
-    assert risk.optimal < risk.area.value < risk.random
-    assert risk.coverage[-1] == 1.0
-    assert risk.risk[-1] == pytest.approx(risk.random)
-    assert risk.random == pytest.approx(1 - decisions.correct.mean())
-    order = np.argsort(-decisions.confidence.reshape(-1), kind="stable")
-    wrong = ~decisions.correct.reshape(-1)[order]
-    naive = np.mean(np.cumsum(wrong) / np.arange(1, len(wrong) + 1))
-    assert risk.area.value == pytest.approx(naive)
-    assert np.isnan(risk.area.low)  # no draws were asked for
-    flat = replace(decisions, confidence=np.full_like(decisions.confidence, 0.7))
-    assert selective_risk(STATE, flat).area.value == pytest.approx(risk.random)
-
-
-def test_the_interval_of_the_area_is_that_of_the_rows_repeated() -> None:
-    """Ties in random order: the mean over many orders of the rows as often as they were drawn."""
-    found = planted(subjects=6, segments=2, samples=4, seeds=1)
-    drawn = resample(found.subjects, 20, 0)
-    decisions = decide(STATE, found.labels["state"], found.estimates[FUSED], drawn)
-    decisions = replace(decisions, confidence=np.round(decisions.confidence, 1))
-    rng, areas = np.random.default_rng(0), []
-    for weights in drawn.weights[1:]:
-        rows = np.repeat(np.arange(len(found)), weights[drawn.units].astype(int))
-        orders = [rng.permutation(rows) for _ in range(2000)]
-        sure = [order[np.argsort(-decisions.confidence[0][order], kind="stable")]
-                for order in orders]  # fmt: skip
-        wrong = ~decisions.correct[0][np.stack(sure)]
-        areas.append((wrong.cumsum(1) / np.arange(1, len(rows) + 1)).mean())
-    area = selective_risk(STATE, decisions).area
-    assert (area.low, area.high) == pytest.approx(np.percentile(areas, [2.5, 97.5]), abs=0.004)
-    assert area.low < area.value < area.high
 
 
 def test_coverage_of_sets_by_class_and_subject() -> None:
@@ -220,120 +120,6 @@ def test_scales_have_no_confidence() -> None:
     assert found.metric == "ccc"
     assert found.removals == ()
     assert np.isnan(found.subsets[0].confidence.value)
-
-
-def test_position_tells_a_label_that_comes_and_goes() -> None:
-    found = planted()
-    doors = {door.told_from: door for door in probe_side_doors(found, STATE, 100, 0)}
-    assert set(doors) == {"position in the session", "length of the segment"}
-    assert doors["position in the session"].found.value > 0.95
-    assert doors["length of the segment"].found.value == pytest.approx(0.5)
-    rng = np.random.default_rng(0)
-    shuffled = replace(found, labels={"state": rng.integers(0, 2, len(found))})
-    [position, _] = probe_side_doors(shuffled, STATE, 100, 0)
-    assert 0.35 < position.found.value < 0.65
-
-
-def test_length_and_database_tell_what_they_were_made_to_tell() -> None:
-    found = planted(MOOD)
-    truth = found.labels["mood"]
-    told = replace(found, durations_s=60.0 + truth, databases=np.where(truth == 1, "one", "two"))
-    doors = {door.told_from: door.found.value for door in probe_side_doors(told, MOOD, 50, 0)}
-    assert doors["length of the segment"] == pytest.approx(1.0)
-    assert 0.7 < doors["source database"] < 1.0
-
-
-def test_position_tells_nothing_of_scales_that_do_not_follow_it() -> None:
-    doors = probe_side_doors(planted(AFFECT), AFFECT, 50, 0)
-    assert doors[0].metric == "ccc"
-    assert abs(doors[0].found.value) < 0.25
-    assert doors[0].chance == 0.0
-
-
-def test_a_fact_that_is_the_same_of_all_tells_nothing_of_rare_labels() -> None:
-    """A fit that only says how frequent a label is among others would be below chance."""
-    found = planted(UNITS, subjects=9)
-    rare = (np.random.default_rng(0).random((len(found), 2)) < 0.1).astype(float)
-    _, length, *_ = probe_side_doors(replace(found, labels={"units": rare}), UNITS, 50, 0)
-    assert length.told_from == "length of the segment"
-    assert length.found.value == pytest.approx(0.5)
-
-
-def test_one_subject_cannot_be_probed() -> None:
-    [door, *_] = probe_side_doors(planted(subjects=1), STATE, 50, 0)
-    assert np.isnan(door.found.value)
-
-
-def test_the_middle_leaves_out_first_and_last_segments() -> None:
-    found = planted(segments=5)
-    middle = middle_segments(found, STATE)
-    assert set(found.segments[middle].tolist()) == {1, 2, 3}
-    unlabelled = found.labels["state"].copy()
-    unlabelled[found.segments == 0] = -1
-    later = replace(found, labels={"state": unlabelled})
-    assert set(found.segments[middle_segments(later, STATE)].tolist()) == {2, 3}
-
-
-def test_a_score_that_drifts_is_told_from_one_that_does_not() -> None:
-    found = planted(subjects=30, segments=5)
-    [steady] = measure_drift(found, STATE, 100, 0)  # recordings begin and end with rest
-    assert steady.word == "rest"
-    assert steady.alike
-    assert (steady.early, steady.late, steady.recordings) == (240, 240, 30)
-    late = found.segments == 4
-    drifted = found.estimates[FUSED].copy()
-    drifted[:, late] = drifted[:, late][..., ::-1]
-    [moved] = measure_drift(with_fused(found, drifted), STATE, 100, 0)
-    assert not moved.alike
-    assert moved.auroc.value < 0.4
-    assert measure_drift(planted(segments=4), STATE, 100, 0) == []  # they end with stress
-
-
-def test_random_order_tells_association_from_none() -> None:
-    found = planted(subjects=10)
-    linked = permutation_test(found, STATE, 0)
-    assert linked.p_value == pytest.approx(1 / 1001)
-    assert linked.segments == 50
-    each = [roc_auc_score(found.labels["state"], said[:, 1]) for said in found.estimates[FUSED]]
-    assert linked.value == pytest.approx(np.mean(each))
-    assert linked.chance == pytest.approx(0.5, abs=0.02)
-    for target in (MOOD, UNITS, AFFECT):
-        assert permutation_test(planted(target), target, 0).p_value < 0.01
-
-
-def test_a_model_that_only_knows_people_is_at_chance() -> None:
-    """Each subject has as many samples of a class as any order of its segments would have."""
-    found = planted(subjects=10, segments=4)
-    _, who = np.unique(found.subjects, return_inverse=True)
-    score = np.random.default_rng(0).random(10)[who]
-    knows = np.repeat(np.stack([1 - score, score], 1)[None], 2, 0)
-    assert permutation_test(with_fused(found, knows), STATE, 0).p_value > 0.9
-
-
-def test_p_values_of_no_association_are_uniform() -> None:
-    rng = np.random.default_rng(0)
-    found = planted(subjects=6, segments=6, samples=2, seeds=1)
-    below = 0
-    for _ in range(60):
-        noise = rng.random(len(found))
-        said = np.stack([1 - noise, noise], 1)[None]
-        below += permutation_test(with_fused(found, said), STATE, 0).p_value <= 0.2
-    assert 4 <= below <= 22  # 12 expected; 99.9 % of binomials lie within
-
-
-def test_exchanges_stay_with_their_owner() -> None:
-    owners = np.array(["b", "a", "b", "a", "b"])
-    rng = np.random.default_rng(0)
-    orders = [exchange(owners, rng) for _ in range(50)]
-    for order in orders:
-        assert sorted(order.tolist()) == [0, 1, 2, 3, 4]
-        assert (owners[order] == owners).all()
-    assert len({tuple(order.tolist()) for order in orders}) > 5
-    one_each = [exchange(np.array(["a", "b", "c"]), rng) for _ in range(20)]
-    assert any((order != [0, 1, 2]).any() for order in one_each)
-    index, first = segments_of(np.array(["r", "r", "s", "r"]), np.array([1, 0, 1, 1]))
-    assert index.tolist() == [1, 0, 2, 1]
-    assert first.tolist() == [1, 0, 2]
 
 
 def test_groups_have_their_own_scores_and_warn_when_small() -> None:
